@@ -1,0 +1,41 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements.lock
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test ui bench lint lock clean
+
+setup: $(STAMP)
+
+$(STAMP): $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else f"Python {v[0]}.{v[1]} found; Trivium needs 3.10 to 3.13: make PYTHON=python3.12 setup")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $(STAMP)
+
+demo: setup
+	$(BIN)/trivium
+
+test: setup
+	$(BIN)/python -m pytest
+
+ui: setup
+	$(BIN)/mlflow server --backend-store-uri sqlite:///outputs/mlflow.db --artifacts-destination outputs/mlartifacts --host 127.0.0.1 --port 5000
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+lint: setup
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+# CUDA packages are left to torch's own pins: a CPU build needs none of them.
+lock: setup
+	echo torch==2.13.0 > $(VENV)/constraints.txt
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --no-header --no-annotate \
+		--prerelease if-necessary-or-explicit -c $(VENV)/constraints.txt -o $(VENV)/resolved.txt
+	grep -Ev '^(nvidia-|cuda-|triton)' $(VENV)/resolved.txt > $(LOCK)
+
+clean:
+	rm -rf $(VENV) data/cache outputs/* multirun/*

@@ -1,0 +1,143 @@
+"""The one entrypoint behind the command line: compose, check, then run the task that the configuration names."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from trivium.arms import Arm, plan
+from trivium.compose import CONFIG_NAME, conf_dir, hydra_at, register_schemas
+from trivium.errors import ConfigError, Interrupted, TriviumError
+from trivium.overrides import checked, is_override, loosen
+from trivium.schema import Config
+
+Task = Callable[[Config, list[Arm], Path], None]
+
+
+def launch(args: list[str], inspect_only: bool) -> int:
+    """Run Hydra on the command line's words; returns the exit code."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        if not inspect_only:
+            args = _precheck(args)
+        _run_hydra(args)
+    except ConfigError as error:
+        return _say(error.problems, error.exit_code)
+    except TriviumError as error:
+        return _say([str(error)], error.exit_code)
+    except (HydraException, OmegaConfBaseException) as error:
+        return _say([str(error)], ConfigError.exit_code)
+    except KeyboardInterrupt:
+        return _say(["interrupted before anything was started; nothing was written."], TriviumError.exit_code)
+    except OSError as error:
+        return _say([os_sentence(error)], TriviumError.exit_code)
+    return 0
+
+
+def os_sentence(error: OSError) -> str:
+    """An operating system error as a sentence with the way out."""
+    import errno
+
+    ways = {
+        errno.ENOSPC: "free some space or write elsewhere (hydra.run.dir=…, cache_dir=…)",
+        errno.EROFS: "write elsewhere (hydra.run.dir=…, cache_dir=…)",
+        errno.EACCES: "make it writable or write elsewhere (hydra.run.dir=…, cache_dir=…)",
+        errno.EPERM: "make it writable or write elsewhere (hydra.run.dir=…, cache_dir=…)",
+    }
+    way = ways.get(error.errno or 0, "see the path named here")
+    return f"{error.filename or 'the file system'}: {(error.strerror or str(error)).lower()}; {way}."
+
+
+def _say(problems: list[str], code: int) -> int:
+    for problem in problems:
+        sys.stderr.write(f"trivium: {problem}\n")
+    return code
+
+
+def _precheck(args: list[str]) -> list[str]:
+    """Check what can be checked before a run directory exists; returns the words with values loosened for Hydra."""
+    config_dir = _config_dir(args)
+    if config_dir is not None and not config_dir.is_dir():
+        raise ConfigError(f"--config-dir: {config_dir} is not a folder; it holds your own <group>/<option>.yaml files.")
+    stray = [arg for i, arg in enumerate(args) if not arg.startswith("-") and not is_override(arg) and not _is_value(args, i)]
+    if stray:
+        raise ConfigError([f"{word!r} is not key=value, group=option or a flag; see trivium --help." for word in stray])
+    overrides = [arg for arg in args if is_override(arg) and not _is_value(args, args.index(arg))]
+    with hydra_at():
+        fixed = [o for o in overrides if not _is_sweep(o) and not o.lstrip("+~").startswith("hydra")]
+        config = checked(fixed, config_dir)
+        plan(config, fixed, lambda changed: checked(changed, config_dir))
+    return [loosen(arg) if arg in overrides else arg for arg in args]
+
+
+_FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p")
+
+
+def _is_value(args: list[str], index: int) -> bool:
+    return index > 0 and args[index - 1] in _FLAGS_WITH_VALUE
+
+
+def _config_dir(args: list[str]) -> Path | None:
+    for i, arg in enumerate(args):
+        flag, _, value = arg.partition("=")
+        if flag in ("--config-dir", "-cd"):
+            return Path(value or (args[i + 1] if i + 1 < len(args) else ""))
+    return None
+
+
+def _is_sweep(override: str) -> bool:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    return bool(OverridesParser.create().parse_override(override).is_sweep_override())
+
+
+def _run_hydra(args: list[str]) -> None:
+    """`hydra.main` on these words. In a single run the job's error is raised here, untouched by Hydra's own reporting."""
+    import hydra
+
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    register_schemas()
+    failures: list[BaseException] = []
+    sys.argv = ["trivium", *args]
+    hydra.main(config_path=str(conf_dir()), config_name=CONFIG_NAME)(_job(failures))()
+    if failures:
+        raise failures[0]
+
+
+def _job(failures: list[BaseException]) -> Callable[[Any], None]:
+    def job(_composed: Any) -> None:
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.types import RunMode
+
+        settings = HydraConfig.get()
+        overrides = list(settings.overrides.task)
+        config = checked(overrides)
+        arms = plan(config, overrides, checked)
+        try:
+            TASKS[config.task](config, arms, Path(settings.runtime.output_dir))
+        except (TriviumError, OSError) as error:
+            if settings.mode != RunMode.RUN:
+                raise
+            failures.append(error)
+
+    return job
+
+
+def _run(config: Config, arms: list[Arm], out: Path) -> None:
+    from trivium.pipeline import run
+
+    run(config, arms, out)
+
+
+def _audit(config: Config, arms: list[Arm], out: Path) -> None:
+    from trivium.pipeline import run_audit
+
+    run_audit(config, out)
+
+
+TASKS: dict[str, Task] = {"run": _run, "audit": _audit}
+
+__all__ = ["Interrupted", "launch", "os_sentence"]

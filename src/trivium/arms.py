@@ -1,0 +1,47 @@
+"""Control arms: the experiment itself and its siblings, which differ from it in a few named overrides."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from trivium.errors import ConfigError
+from trivium.overrides import for_arm
+from trivium.schema import Config
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One training of an experiment; `main` marks the one that the experiment's own configuration describes."""
+
+    name: str
+    config: Config
+    main: bool
+
+
+def plan(config: Config, overrides: list[str], check: Callable[[list[str]], Config]) -> list[Arm]:
+    """The arms of an experiment, in the order of its configuration.
+
+    The main arm is the one whose configuration equals the experiment's own; if none does, the experiment is added under
+    the name of its loss. Raises `ConfigError` with the problems of all arms.
+    """
+    arms, problems = [], []
+    for name, changes in (config.arms or {}).items():
+        try:
+            arms.append(Arm(name, check(for_arm(overrides, changes)), False))
+        except ConfigError as error:
+            problems += [f"arms.{name}: {problem}" for problem in error.problems]
+    if problems:
+        raise ConfigError(problems)
+    main = next((i for i, arm in enumerate(arms) if _same(arm.config, config)), None)
+    if main is None:
+        return [*arms, Arm(_free_name(config.loss.name, arms), config, True)]
+    arms[main] = replace(arms[main], main=True)
+    return arms
+
+
+def _same(a: Config, b: Config) -> bool:
+    return replace(a, arms=None) == replace(b, arms=None)
+
+
+def _free_name(name: str, arms: list[Any]) -> str:
+    return name if all(arm.name != name for arm in arms) else f"{name}_as_set"

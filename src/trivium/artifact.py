@@ -1,0 +1,125 @@
+"""Manifests: what a stage made, from what, with what settings. Written last, so that its presence means done."""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from trivium import __version__
+
+MANIFEST = "manifest.json"
+
+
+@dataclass
+class Manifest:
+    """A stage's receipt. `key` hashes config, inputs and code; `files` maps relative paths to sha256 (hex)."""
+
+    stage: str
+    key: str
+    files: dict[str, str]
+    metrics: dict[str, Any] = field(default_factory=dict)
+    version: str = __version__
+
+
+def key_of(*parts: Any) -> str:
+    """Hash (hex, 16 characters) of settings: dataclasses, mappings, paths, plain values."""
+    text = json.dumps([_jsonable(part) for part in parts], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_hash(path: Path) -> str:
+    """sha256 (hex) of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def tree_hash(path: Path) -> dict[str, str]:
+    """sha256 of a file, or of every readable regular file below a folder, by relative path."""
+    if path.is_file():
+        return {path.name: file_hash(path)}
+    files = sorted(p for p in path.rglob("*") if p.is_file() and os.access(p, os.R_OK))
+    return {str(p.relative_to(path)): file_hash(p) for p in files}
+
+
+def code_hash(*rooms: str) -> str:
+    """Hash of the package's own sources in the named files or folders: changed code makes its products anew."""
+    here = Path(__file__).parent
+    return key_of({room: {k: v for k, v in tree_hash(here / room).items() if k.endswith((".py", ".yaml"))} for room in rooms})
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON in one step: a reader sees the old file or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        temporary.write_text(json.dumps(_jsonable(value), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def seal(folder: Path, stage: str, key: str, files: list[Path], metrics: Mapping[str, Any]) -> Manifest:
+    """Write the manifest of a finished stage over the given files of `folder`."""
+    hashes = {str(p.relative_to(folder)): file_hash(p) for p in sorted(files)}
+    manifest = Manifest(stage, key, hashes, dict(metrics))
+    write_json(folder / MANIFEST, asdict(manifest))
+    return manifest
+
+
+def valid(folder: Path, key: str) -> Manifest | None:
+    """The manifest of `folder` if it was made with this key and every file still is what it was, else None."""
+    try:
+        manifest = Manifest(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    if manifest.key != key:
+        return None
+    whole = all((folder / name).is_file() and file_hash(folder / name) == sha for name, sha in manifest.files.items())
+    return manifest if whole else None
+
+
+def cached(folder: Path, stage: str, key: str, make: Callable[[Path], Mapping[str, Any]]) -> tuple[Manifest, bool]:
+    """The folder's valid manifest, or the one of a product made now; the flag tells whether it was there already.
+
+    The product is made beside its place and moved in one step, so two processes may make it at the same time and a killed
+    one leaves nothing behind that could be taken for whole.
+    """
+    if manifest := valid(folder, key):
+        return manifest, True
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        temporary.mkdir()
+        metrics = make(temporary)
+        seal(temporary, stage, key, [p for p in temporary.rglob("*") if p.is_file()], metrics)
+        if not valid(folder, key):
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    manifest = valid(folder, key)
+    if manifest is None:
+        raise OSError(f"{folder} changed while it was being written")
+    return manifest, False
+
+
+def _jsonable(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return _jsonable(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(k): _jsonable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_jsonable(v) for v in value]
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float) and value != value:
+        return None
+    return value

@@ -1,0 +1,253 @@
+"""The check pass: a composed configuration becomes typed, or every problem in it is reported at once.
+
+Three kinds of problems are found together, before anything is loaded or created: keys that do not exist (with the nearest
+spelling), values of the wrong type or out of range, and facts across groups that cannot hold at the same time.
+"""
+
+import math
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from trivium.errors import ConfigError
+from trivium.schema import VARIANTS, Config
+
+Problems = list[str]
+
+
+def bind(composed: Mapping[str, Any]) -> Config:
+    """The typed configuration of a composed one.
+
+    Raises `ConfigError` with all problems found, one line each.
+    """
+    problems: Problems = []
+    config = _bind_dataclass(Config, composed, "", problems)
+    if not problems:
+        problems = [problem for rule in RULES for problem in rule(config)]
+    if problems:
+        raise ConfigError(problems)
+    return typing.cast(Config, config)
+
+
+def nearest(word: str, known: typing.Iterable[str]) -> str:
+    """` Did you mean …?` when a known word is close, else a list of what is known."""
+    import difflib
+
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean `{close[0]}`?"
+    return f"known here: {', '.join(names)}." if names else "nothing may be set here."
+
+
+# --- binding ---------------------------------------------------------------------------------------------------------
+
+
+def _bind_dataclass(schema: type, data: Any, path: str, problems: Problems) -> Any:
+    if not isinstance(data, Mapping):
+        problems.append(f"{path}: set to {data!r}; it holds keys ({', '.join(f.name for f in fields(schema))}), not one value.")
+        return None
+    known = {f.name: f for f in fields(schema)}
+    for key in data:
+        if key not in known:
+            problems.append(f"{_join(path, str(key))}: no such key; {nearest(str(key), known)}")
+    values = {name: _bind_field(f, data, _join(path, name), problems) for name, f in known.items()}
+    return None if problems else schema(**values)
+
+
+def _bind_field(field: "Field[Any]", data: Mapping[str, Any], path: str, problems: Problems) -> Any:
+    if field.name not in data:
+        return field.default if field.default is not MISSING else field.default_factory()  # type: ignore[misc]
+    value = data[field.name]
+    if value == "???":
+        problems.append(f"{path}: not set; give it a value, for example {path}=…")
+        return None
+    if path in VARIANTS:
+        return _bind_variant(path, value, problems)
+    if is_dataclass(field.type):
+        return _bind_dataclass(typing.cast(type, field.type), value, path, problems)
+    typed = _coerce(field.type, value)
+    if typed is _WRONG:
+        problems.append(f"{path}: set to {value!r}; allowed: {_type_name(field.type)}{_range_text(field.metadata)}.")
+        return None
+    problems.extend(_range_problems(typed, field.metadata, path))
+    return typed
+
+
+def _bind_variant(group: str, value: Any, problems: Problems) -> Any:
+    schemas = VARIANTS[group]
+    name = value.get("name") if isinstance(value, Mapping) else value
+    if name not in schemas:
+        problems.append(f"{group}.name: set to {name!r}; allowed: {', '.join(schemas)}; choose it with {group}=<option>.")
+        return None
+    return _bind_dataclass(schemas[name], value, group, problems)
+
+
+_WRONG = object()
+
+
+def _coerce(kind: Any, value: Any) -> Any:
+    """The value as `kind`, or `_WRONG`. Whole numbers pass for floats; nothing else is converted."""
+    if kind is Any:
+        return value
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return next((typed for arg in args if (typed := _coerce(arg, value)) is not _WRONG), _WRONG)
+    if origin is list:
+        items = [_coerce(args[0], item) for item in value] if isinstance(value, list) else [_WRONG]
+        return _WRONG if any(item is _WRONG for item in items) else items
+    if origin is dict:
+        return _coerce_dict(args[1], value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind is type(None):
+        return None if value is None else _WRONG
+    return value if type(value) is kind else _WRONG
+
+
+def _coerce_dict(kind: Any, value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return _WRONG
+    items = {str(key): _coerce(kind, item) for key, item in value.items()}
+    return _WRONG if any(item is _WRONG for item in items.values()) else items
+
+
+_BOUNDS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
+    "ge": ("≥", lambda value, bound: value >= bound),
+    "gt": (">", lambda value, bound: value > bound),
+    "le": ("≤", lambda value, bound: value <= bound),
+    "lt": ("<", lambda value, bound: value < bound),
+}
+
+
+def _range_problems(value: Any, rules: Mapping[str, Any], path: str) -> Iterator[str]:
+    for item in value if isinstance(value, list) else [value]:
+        if item is None:
+            continue
+        if isinstance(item, float) and not math.isfinite(item):
+            yield f"{path}: set to {item}; allowed: a finite number{_range_text(rules)}."
+        elif "choices" in rules and item not in rules["choices"]:
+            hint = nearest(str(item), rules["choices"])
+            yield f"{path}: set to {item!r}; allowed: {', '.join(rules['choices'])}; {hint}"
+        elif isinstance(item, int | float) and not all(_BOUNDS[r][1](item, rules[r]) for r in _BOUNDS if r in rules):
+            yield f"{path}: set to {item}; allowed:{_range_text(rules)}."
+
+
+def _range_text(rules: Mapping[str, Any]) -> str:
+    bounds = " and ".join(f"{_BOUNDS[rule][0]} {rules[rule]}" for rule in _BOUNDS if rule in rules)
+    choices = ", ".join(map(str, rules.get("choices", ())))
+    return (f" {bounds}" if bounds else "") + (f" one of {choices}" if choices else "")
+
+
+def _type_name(kind: Any) -> str:
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(_type_name(arg) for arg in args)
+    if origin is list:
+        return f"a list of {_type_name(args[0])} each"
+    if origin is dict:
+        return "a mapping" if args[1] is Any else f"a mapping to {_type_name(args[1])}"
+    return names.get(kind, str(kind))
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+# --- facts across groups ---------------------------------------------------------------------------------------------
+
+
+def _backend_has_method(config: Config) -> Iterator[str]:
+    folder = Path(__file__).parent / "backends"
+    if not (folder / config.backend.name / f"{config.method.name}.py").is_file():
+        having = sorted(p.parent.name for p in folder.glob(f"*/{config.method.name}.py"))
+        yield f"backend={config.backend.name} has no method {config.method.name}; backends that have it: {', '.join(having)}."
+
+
+def _batch_divides(config: Config) -> Iterator[str]:
+    total, micro = config.method.total_batch_size, config.hardware.per_device_train_batch_size
+    if total > micro and total % micro:
+        yield (
+            f"method.total_batch_size={total} is not a multiple of hardware.per_device_train_batch_size={micro}; "
+            f"set one of them so that it is, for example method.total_batch_size={micro * -(-total // micro)}."
+        )
+
+
+def _dtype_fits_device(config: Config) -> Iterator[str]:
+    if config.hardware.device == "cpu" and config.hardware.dtype == "float16":
+        yield "hardware.dtype=float16 does not train on hardware.device=cpu; set hardware.dtype=float32 or bfloat16."
+
+
+def _heads_divide_width(config: Config) -> Iterator[str]:
+    build = config.model.build
+    if config.model.path is None and build.hidden_size % build.num_attention_heads:
+        yield (
+            f"model.build.hidden_size={build.hidden_size} is not a multiple of "
+            f"model.build.num_attention_heads={build.num_attention_heads}; change one of them."
+        )
+
+
+def _paths_exist(config: Config) -> Iterator[str]:
+    dataset, path = config.dataset, config.model.path
+    if (dataset.generator is None) == (dataset.path is None):
+        yield (
+            "dataset: exactly one of dataset.path and dataset.generator must be set; for your own files: "
+            "dataset=folder dataset.path=<folder>."
+        )
+    if dataset.path is not None and not Path(dataset.path).exists():
+        yield f"dataset.path: {dataset.path} does not exist; give a folder or file of .txt, .jsonl or .parquet."
+    if path is not None and path.startswith(("/", ".", "~")) and not Path(path).expanduser().is_dir():
+        yield f"model.path: {path} is not a directory; give a Hugging Face model directory or a hub id such as owner/name."
+    template = config.model.chat_template
+    if template is not None and not Path(template).is_file():
+        yield f"model.chat_template: {template} is not a file; give a Jinja file or null for the tokenizer's own."
+
+
+def _data_files_exist(config: Config) -> Iterator[str]:
+    """Lexicons and suites are named, or given as YAML files."""
+    here = Path(__file__).parent
+    named = [
+        ("dataset.provenance.markers", here / "data/lexicons/markers", config.dataset.provenance.markers),
+        ("dataset.provenance.priors", here / "data/lexicons/priors", config.dataset.provenance.priors),
+    ]
+    if config.evaluation.name != "none":
+        named += [("evaluation.suites", here / "evaluation/suites", suite) for suite in config.evaluation.suites]
+    for key, folder, value in named:
+        shipped = [p.stem for p in folder.glob("*.yaml")]
+        if value not in shipped and not Path(value).is_file():
+            yield f"{key}: {value!r} is neither shipped nor a file; {nearest(value, shipped)}"
+
+
+def _shares_fit(config: Config) -> Iterator[str]:
+    shares = config.dataset.rebalance
+    pairs = {"low": shares.low, "mid": shares.mid, "high": shares.high, "trivium": config.dataset.targets.trivium}
+    pairs["entropy_mean"] = config.dataset.targets.entropy_mean
+    wrong = [key for key, pair in pairs.items() if len(pair) != 2 or pair[0] > pair[1]]
+    yield from (f"dataset: {key} is {pairs[key]}; give [least, most] with least ≤ most." for key in wrong)
+    bands = [shares.low, shares.mid, shares.high]
+    if not wrong and not sum(b[0] for b in bands) <= 1 <= sum(b[1] for b in bands):
+        yield "dataset.rebalance: no shares inside these ranges add up to 1; widen low, mid or high."
+
+
+def _best_needs_evaluations(config: Config) -> Iterator[str]:
+    method = config.method
+    if method.metric_for_best_model is not None and method.eval_steps is None:
+        yield "method.metric_for_best_model needs method.eval_steps; set it to the steps between held-out evaluations."
+    if method.metric_for_best_model is not None and config.dataset.test_size == 0:
+        yield "method.metric_for_best_model needs held-out documents; set dataset.test_size above 0."
+
+
+RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
+    _backend_has_method,
+    _batch_divides,
+    _dtype_fits_device,
+    _heads_divide_width,
+    _paths_exist,
+    _data_files_exist,
+    _shares_fit,
+    _best_needs_evaluations,
+)

@@ -1,0 +1,95 @@
+"""What the user typed: overrides sorted into group choices and values, and every problem in them found at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from trivium.check import bind, nearest
+from trivium.compose import GROUPS, compose, options
+from trivium.errors import ConfigError
+from trivium.schema import VARIANTS, Config
+
+
+def is_override(arg: str) -> bool:
+    """Whether a command-line word is a Hydra override and not a flag."""
+    return not arg.startswith("-") and ("=" in arg or arg.startswith("~"))
+
+
+def key_of(override: str) -> str:
+    """The bare key of an override: `loss.alpha` of `+loss.alpha=2`."""
+    return override.split("=", 1)[0].lstrip("+~")
+
+
+def is_choice(override: str) -> bool:
+    """Whether an override chooses an option of a group (`loss=uniform`)."""
+    return key_of(override).split("@")[0] in GROUPS
+
+
+def loosen(override: str) -> str:
+    """The same override in the form that Hydra never refuses for an unknown key; the check pass judges it instead."""
+    plain = override[:1] not in "+~" and not is_choice(override) and not key_of(override).startswith("hydra")
+    return f"++{override}" if plain else override
+
+
+def checked(overrides: list[str], config_dir: Path | None = None) -> Config:
+    """The typed configuration of overrides. Hydra must be initialised.
+
+    Raises `ConfigError` with every problem of the command line and of the composed configuration.
+    """
+    problems = [p for o in overrides if is_choice(o) for p in _choice_problems(o, config_dir)]
+    kept = [loosen(o) for o in overrides if not (is_choice(o) and any(_choice_problems(o, config_dir)))]
+    kept, refused = _composable(kept, config_dir)
+    problems += refused
+    try:
+        config = bind(compose(kept, config_dir))
+    except ConfigError as error:
+        raise ConfigError(problems + error.problems) from None
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _choice_problems(override: str, config_dir: Path | None) -> Iterator[str]:
+    group, _, option = override.partition("=")
+    group = group.lstrip("+~").split("@")[0]
+    known = options(group, config_dir)
+    if option and option not in known:
+        yield f"{group}={option}: no such option; {nearest(option, known)} Options: {', '.join(known)}."
+
+
+def _composable(overrides: list[str], config_dir: Path | None) -> tuple[list[str], list[str]]:
+    """The overrides that Hydra can compose, and a sentence for each of the others."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        compose(overrides, config_dir)
+        return overrides, []
+    except (HydraException, OmegaConfBaseException):
+        choices = [o for o in overrides if is_choice(o)]
+    problems, kept = [], []
+    for override in overrides:
+        try:
+            compose([*(c for c in choices if c != override), override], config_dir)
+            kept.append(override)
+        except (HydraException, OmegaConfBaseException) as error:
+            problems.append(f"{override.lstrip('+')}: {' '.join(str(error).split())}")
+    return kept, problems
+
+
+def for_arm(overrides: list[str], arm: list[str]) -> list[str]:
+    """The overrides of a control arm: the user's own, then the arm's.
+
+    A group that the arm chooses is the arm's: the user's choice of it is dropped, and so are the user's values for keys
+    that the chosen option does not have.
+    """
+    chosen = dict(o.split("=", 1) for o in arm if is_choice(o))
+    return [o for o in overrides if _survives(o, chosen)] + [loosen(o) for o in arm]
+
+
+def _survives(override: str, chosen: dict[str, str]) -> bool:
+    group, _, rest = key_of(override).partition(".")
+    if group not in chosen:
+        return True
+    schema: Any = VARIANTS.get(group, {}).get(chosen[group])
+    return bool(rest) and (schema is None or rest.split(".")[0] in schema.__dataclass_fields__)

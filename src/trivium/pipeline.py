@@ -1,0 +1,264 @@
+"""A run from its configuration to `result.json`: the arms walk through the stages, and one table compares them."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trivium import stages, summary
+from trivium.arms import Arm
+from trivium.artifact import MANIFEST
+from trivium.console import Screen
+from trivium.errors import GateError, Interrupted, TriviumError
+from trivium.result import Result
+from trivium.schema import Config, NoneConfig
+from trivium.tracking import Tracker, open_tracker
+
+if TYPE_CHECKING:
+    from trivium.evaluation import EvalItems, Scores
+
+
+@dataclass
+class Work:
+    """One arm on its way through the stages."""
+
+    arm: Arm
+    out: Path
+    tracker: Tracker
+    base: tuple[str, str] = ("", "")
+    prepared: stages.Product | None = None
+    tuned: stages.Product | None = None
+    audit: dict[str, Any] | None = None
+    items: "EvalItems | None" = None
+    scores: "Scores | None" = None
+
+
+@dataclass
+class Session:
+    """A run: its arms, and where it shows and records itself."""
+
+    config: Config
+    out: Path
+    works: list[Work]
+    screen: Screen
+    result: Result
+    tracker: Tracker
+
+    @property
+    def main(self) -> Work:
+        """The arm that is the experiment itself."""
+        return next(work for work in self.works if work.arm.main)
+
+    def prefix(self, work: Work) -> str:
+        """Metric prefix of an arm when there are several."""
+        return f"arms/{work.arm.name}/" if len(self.works) > 1 else ""
+
+
+def run(config: Config, arms: list[Arm], out: Path) -> None:
+    """`task=run`: every stage asked for, then the summary.
+
+    Raises the `TriviumError` that ended the run; `result.json` tells the same.
+    """
+    screen, result = Screen(), Result(config.task, config.name)
+    with _recorded(config, out, result), open_tracker(config, out, config.name) as tracker:
+        result.mlflow_run_id = tracker.run_id
+        tracker.params(summary.flatten(asdict(config)))
+        session = Session(config, out, _works(arms, out, tracker), screen, result, tracker)
+        try:
+            for name in config.stages:
+                _stage(session, name)
+        finally:
+            _finish(session)
+
+
+def run_audit(config: Config, out: Path) -> None:
+    """`task=audit`: what each loss term's gradient does on one real batch.
+
+    Raises `GateError` naming the terms whose gradient is exactly zero.
+    """
+    from trivium.audit import audit
+
+    screen, result = Screen(), Result(config.task, config.name)
+    with _recorded(config, out, result), open_tracker(config, out, f"{config.name} audit") as tracker:
+        result.mlflow_run_id = tracker.run_id
+        prepared = stages.prepare(config, screen)
+        report = audit(config, stages.base_model(config, screen)[0], prepared.folder)
+        summary.write_audit(report, out, screen)
+        result.add(summary.audit_metrics(report))
+        tracker.metrics(result.metrics)
+        if report["failed"]:
+            raise GateError(summary.audit_sentence(config.loss.name, report))
+
+
+# --- the stages over all arms ----------------------------------------------------------------------------------------
+
+
+def _stage(session: Session, name: str) -> None:
+    started = time.monotonic()
+    try:
+        status, note, manifest = STAGES[name](session)
+    except BaseException:
+        session.result.stage(name, "failed", time.monotonic() - started)
+        raise
+    session.result.stage(name, status, time.monotonic() - started, manifest)
+    session.result.write(session.out)
+    if status != "skipped":
+        session.screen.done(name, time.monotonic() - started, note)
+
+
+Outcome = tuple[str, str, Path | None]
+"""Status (done, reused, skipped), a note for the screen, the main arm's manifest."""
+
+
+def _nothing(_session: Session) -> Outcome:
+    return "skipped", "", None
+
+
+def _prepare(session: Session) -> Outcome:
+    for work in session.works:
+        work.prepared = stages.prepare(work.arm.config, session.screen)
+        summary.record_data(work.tracker, work.prepared)
+    main = _prepared(session.main)
+    report = main.manifest.metrics
+    session.result.add(summary.data_metrics(report))
+    session.tracker.metrics(summary.data_metrics(report))
+    summary.judge_data(session.config.dataset.gate, report, session.screen)
+    return "reused" if main.reused else "done", summary.data_note(report), main.folder / MANIFEST
+
+
+def _train(session: Session) -> Outcome:
+    for work in session.works:
+        work.base = stages.base_model(work.arm.config, session.screen)
+    for work in session.works:
+        _train_one(session, work)
+    main = session.main.tuned
+    assert main is not None
+    session.result.add(main.manifest.metrics)
+    reused = all(work.tuned is not None and work.tuned.reused for work in session.works)
+    note = ", ".join(work.arm.name for work in session.works) if len(session.works) > 1 else ""
+    return "reused" if reused else "done", note, main.folder / MANIFEST
+
+
+def _train_one(session: Session, work: Work) -> None:
+    from trivium.audit import audit
+
+    config, prepared = work.arm.config, _prepared(work)
+    work.audit = audit(config, work.base[0], prepared.folder)
+    session.result.add(summary.audit_metrics(work.audit), session.prefix(work))
+    if work.audit["failed"]:
+        session.screen.warn(f"{work.arm.name}: {summary.audit_sentence(config.loss.name, work.audit)}")
+    with session.screen.bar(f"training {work.arm.name}") as update:
+        work.tuned = stages.train(config, work.base, prepared, work.out, work.tracker.metrics, update)
+    work.tracker.artifact(work.tuned.folder)
+    session.result.add(work.tuned.manifest.metrics, session.prefix(work))
+
+
+def _evaluate(session: Session) -> Outcome:
+    if isinstance(session.config.evaluation, NoneConfig):
+        return _nothing(session)
+    from trivium import evaluation
+
+    for work in session.works:
+        _evaluate_one(session, work)
+    main = session.main
+    assert main.items is not None
+    metrics = {name: value for name, value in session.result.metrics.items() if name.startswith(("eval/", "band/"))}
+    session.result.verdicts = evaluation.verdicts(metrics, main.items)
+    return "done", summary.items_note(main.items), main.out / "evaluation" / MANIFEST
+
+
+def _evaluate_one(session: Session, work: Work) -> None:
+    from trivium import evaluation
+
+    config, prepared = work.arm.config, _prepared(work)
+    work.base = work.base if work.base[0] else stages.base_model(config, session.screen)
+    work.items = evaluation.load_items(config.evaluation, config.dataset, prepared.folder)
+    base_folder = stages.base_scores_folder(config, work.base, prepared)
+    with session.screen.bar(f"evaluating {work.arm.name}"):
+        base = stages.evaluate(config, work.base, prepared, work.items, None, base_folder)
+        work.scores = stages.evaluate(config, work.base, prepared, work.items, work.tuned, work.out / "evaluation")
+    metrics = evaluation.compare(work.scores, base, config.evaluation)
+    work.tracker.metrics(metrics)
+    work.tracker.artifact(work.out / "evaluation")
+    session.result.add(metrics, session.prefix(work))
+    if work.arm.main:
+        session.result.add(metrics)
+
+
+STAGES: dict[str, Callable[[Session], Outcome]] = {
+    "acquire": _nothing,
+    "prepare": _prepare,
+    "train": _train,
+    "evaluate": _evaluate,
+    "export": _nothing,
+}
+
+
+# --- around them -----------------------------------------------------------------------------------------------------
+
+
+def _works(arms: list[Arm], out: Path, tracker: Tracker) -> list[Work]:
+    """The main arm works in the run's own folder, the others below `arms/`; each of several has a child run."""
+    if len(arms) == 1:
+        return [Work(arms[0], out, tracker)]
+    return [Work(arm, folder, tracker.child(arm.name, folder)) for arm in arms for folder in [_folder(arm, out)]]
+
+
+def _folder(arm: Arm, out: Path) -> Path:
+    return out if arm.main else out / "arms" / arm.name
+
+
+def _prepared(work: Work) -> stages.Product:
+    if work.prepared is None:
+        raise TriviumError("stages: this stage needs prepare before it; add it, it is skipped when it was done already.")
+    return work.prepared
+
+
+def _finish(session: Session) -> None:
+    summary.add_differences(session.works, session.result)
+    summary.show(session)
+    for work in session.works:
+        if work.tracker is not session.tracker:
+            work.tracker.finish("ok" if work.scores is not None or work.tuned is not None else "failed")
+    session.tracker.metrics(session.result.metrics)
+
+
+@contextmanager
+def _recorded(config: Config, out: Path, result: Result) -> Iterator[None]:
+    """`config.resolved.yaml` before, `result.json` after, whatever happens between; SIGTERM and Ctrl-C end cleanly."""
+    summary.write_config(config, out)
+    result.write(out)
+    try:
+        with _terminable():
+            yield
+        result.status = "ok"
+    except KeyboardInterrupt:
+        result.status, result.error = "failed", _resume_sentence(out)
+        raise Interrupted(result.error) from None
+    except BaseException as error:
+        result.status = "gate_failed" if isinstance(error, GateError) else "failed"
+        result.error = str(error) or type(error).__name__
+        raise
+    finally:
+        result.write(out)
+
+
+def _resume_sentence(out: Path) -> str:
+    return f"interrupted; what was finished is kept: the same command with hydra.run.dir={out} goes on from there."
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM acts like Ctrl-C while a run lasts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,38 @@
+"""`result.json`: what others script against. Rewritten whole after every stage, so a crash loses nothing."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trivium.artifact import write_json
+
+
+@dataclass
+class Result:
+    """A run's outcome: `status` is ok, failed or gate_failed (running while it lasts); `metrics` is flat."""
+
+    task: str
+    name: str
+    status: str = "running"
+    mlflow_run_id: str | None = None
+    error: str | None = None
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    verdicts: dict[str, str] = field(default_factory=dict)
+
+    def stage(self, name: str, status: str, seconds: float, manifest: Path | None = None) -> None:
+        """Note a stage: `status` is done, reused, skipped or failed."""
+        self.stages[name] = {
+            "status": status,
+            "seconds": round(seconds, 3),
+            "manifest": str(manifest) if manifest else None,
+        }
+
+    def add(self, metrics: Mapping[str, float], prefix: str = "") -> None:
+        """Add metrics under a prefix."""
+        self.metrics.update({prefix + key: value for key, value in metrics.items()})
+
+    def write(self, out: Path) -> None:
+        """Write `<out>/result.json` in one step."""
+        write_json(out / "result.json", asdict(self))

@@ -1,0 +1,50 @@
+"""Sample: the one record that flows from the sources to the trainer and the evaluation."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+Message = dict[str, str]
+"""One turn: `{"role": "system" | "user" | "assistant", "content": …}`."""
+
+
+@dataclass(slots=True)
+class Sample:
+    """A text (or conversation) with what is known of where it comes from.
+
+    `document` names the group that must never be split between training and held-out data. `authority` lies in [0, 0.99],
+    `entropy` is in bits; both are None until scored. `evidence` explains them: `{marker name: what it added}`.
+    """
+
+    id: str
+    text: str = ""
+    messages: list[Message] | None = None
+    origin: str = ""
+    document: str = ""
+    title: str | None = None
+    source_type: str = "unknown"
+    year: int | None = None
+    authority: float | None = None
+    entropy: float | None = None
+    trivium: str = "unknown"
+    evidence: dict[str, float] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, row: dict[str, Any]) -> "Sample":
+        """The inverse of `to_dict`."""
+        return cls(**row)
+
+
+def band(authority: float) -> str:
+    """The authority band: low below 0.3, high above 0.7, mid between.
+
+    >>> [band(a) for a in (0.1, 0.3, 0.7, 0.71)]
+    ['low', 'mid', 'mid', 'high']
+    """
+    if authority < 0.3:
+        return "low"
+    return "high" if authority > 0.7 else "mid"

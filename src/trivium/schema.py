@@ -1,0 +1,362 @@
+"""Every key a Trivium config may hold: its type, default, bounds and one sentence about it.
+
+The dataclasses below are the single place for defaults and for documentation. Option files under `conf/` hold only what
+differs. Nothing heavy is imported here; `trivium.check` binds a composed config to these types and reports every problem.
+"""
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+BANDS = ("low", "mid", "high")
+"""Authority bands: low `[0, 0.3)`, mid `[0.3, 0.7]`, high `(0.7, 0.99]`."""
+
+STAGES = ("acquire", "prepare", "train", "evaluate", "export")
+TASKS = ("run", "audit")
+
+
+def opt(default: Any, doc: str, **rules: Any) -> Any:
+    """A config field with its sentence. Rules: `ge`, `gt`, `le`, `lt` (numbers) and `choices` (values or list items)."""
+    metadata = {"doc": doc, **rules}
+    if isinstance(default, list | dict):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
+    if is_dataclass(default) and isinstance(default, type):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+# --- model -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class TinyBuild:
+    """How the embedded model is made when `model.path` is not set."""
+
+    vocab_size: int = opt(1024, "Entries of the byte-level BPE vocabulary, special tokens included.", ge=300, le=65536)
+    hidden_size: int = opt(128, "Width of the residual stream.", ge=16, le=4096)
+    intermediate_size: int = opt(256, "Width of the MLP.", ge=16, le=16384)
+    num_hidden_layers: int = opt(2, "Transformer blocks.", ge=1, le=64)
+    num_attention_heads: int = opt(4, "Attention heads; must divide hidden_size.", ge=1, le=64)
+    max_steps: int = opt(600, "Pre-training optimiser steps.", ge=1)
+    batch_size: int = opt(64, "Pre-training sequences a step.", ge=1)
+    learning_rate: float = opt(3e-3, "Pre-training peak learning rate (AdamW, cosine).", gt=0)
+    seed: int = opt(0, "Seed of the weights and of the order of the neutral text.", ge=0)
+
+
+@dataclass
+class ModelConfig:
+    """Which weights are tuned."""
+
+    name: str = opt("tiny", "Label used in run names and tables.")
+    path: str | None = opt(None, "Local Hugging Face directory or hub id; null builds the embedded tiny model.")
+    revision: str | None = opt(None, "Hub revision (branch, tag or commit) of `path`.")
+    chat_template: str | None = opt(None, "Jinja file that replaces the tokenizer's chat template.")
+    max_length: int = opt(128, "Longest training sequence in tokens; the rest of a longer one is cut.", ge=8, le=1048576)
+    build: TinyBuild = opt(TinyBuild, "The embedded model's shape and pre-training.")
+
+
+# --- adapter ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class LoraAdapter:
+    """Low-rank adapters (PEFT)."""
+
+    name: str = opt("lora", "Which adapter.", choices=("lora",))
+    r: int = opt(16, "Rank.", ge=1, le=1024)
+    lora_alpha: int = opt(32, "Scale numerator; the update is scaled by lora_alpha / r.", ge=1)
+    lora_dropout: float = opt(0.0, "Dropout on the adapter's input.", ge=0, lt=1)
+    target_modules: str | list[str] = opt("all-linear", "Module names to adapt, or `all-linear`.")
+    use_rslora: bool = opt(False, "Scale by lora_alpha / sqrt(r) instead.")
+
+
+@dataclass
+class FullAdapter:
+    """No adapter: every weight is trained."""
+
+    name: str = opt("full", "Which adapter.", choices=("full",))
+
+
+# --- hardware, backend -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class HardwareConfig:
+    """A budget: what the machine can hold at once."""
+
+    name: str = opt("cpu", "Label.")
+    device: str = opt("cpu", "Where tensors live.", choices=("cpu", "cuda", "mps"))
+    dtype: str = opt("float32", "Weights' type while training.", choices=("float32", "bfloat16", "float16"))
+    per_device_train_batch_size: int = opt(64, "Micro-batch: sequences held at once.", ge=1)
+    gradient_checkpointing: bool = opt(False, "Recompute activations in the backward pass to save memory.")
+    attn_implementation: str = opt("sdpa", "Attention kernel.", choices=("eager", "sdpa", "flash_attention_2"))
+    eval_batch_tokens: int = opt(32768, "Padded tokens scored at once in evaluation.", ge=64)
+
+
+@dataclass
+class BackendConfig:
+    """Which library trains."""
+
+    name: str = opt("torch", "Backend.", choices=("torch",))
+
+
+# --- method ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class SftMethod:
+    """Supervised fine-tuning (TRL's SFTTrainer)."""
+
+    name: str = opt("sft", "Method.", choices=("sft",))
+    learning_rate: float = opt(2e-4, "Peak learning rate.", gt=0, le=1)
+    lr_scheduler_type: str = opt(
+        "cosine", "Schedule after warm-up.", choices=("cosine", "linear", "constant", "constant_with_warmup")
+    )
+    warmup_ratio: float = opt(0.1, "Share of the steps spent warming up.", ge=0, lt=1)
+    optim: str = opt("adamw_torch", "Optimiser, by its Transformers name.")
+    weight_decay: float = opt(0.0, "AdamW weight decay.", ge=0)
+    max_grad_norm: float = opt(1.0, "Gradient clipping norm; 0 switches it off.", ge=0)
+    num_train_epochs: float = opt(3.0, "Passes over the data; unused when max_steps is set.", gt=0)
+    max_steps: int | None = opt(None, "Optimiser steps; null takes num_train_epochs.", ge=1)
+    total_batch_size: int = opt(64, "Sequences an optimiser step, micro-batches and accumulation together.", ge=1)
+    packing: bool = opt(False, "Pack several samples into one sequence of max_length (best-fit).")
+    assistant_only_loss: bool = opt(True, "Only the assistant's tokens carry loss.")
+    logging_steps: int = opt(10, "Steps between metric lines.", ge=1)
+    eval_steps: int | None = opt(None, "Steps between held-out evaluations; null evaluates at the end only.", ge=1)
+    save_steps: int | None = opt(None, "Steps between checkpoints; null saves on interruption only.", ge=1)
+    save_total_limit: int = opt(2, "Checkpoints kept.", ge=1)
+    metric_for_best_model: str | None = opt(
+        None,
+        "Held-out metric that picks the weights kept, for example eval_nll; null keeps the last.",
+        choices=("eval_nll", "eval_loss"),
+    )
+
+
+# --- loss ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class UniformLoss:
+    """Plain cross-entropy."""
+
+    name: str = opt("uniform", "Loss.", choices=("uniform",))
+
+
+@dataclass
+class DistrustLoss:
+    """Cross-entropy weighted by provenance: w = (1 + alpha s) / (1 + alpha), s = d² / mean d², d = max(0, H + log(1 − a))."""
+
+    name: str = opt("distrust", "Loss.", choices=("distrust",))
+    alpha: float = opt(2.7, "Strength of distrust; 0 is plain cross-entropy.", ge=0, le=1000)
+    unit: str = opt("bits", "Unit of both entropy and log(1 − authority).", choices=("bits", "nats"))
+    max_ratio: float | None = opt(None, "Largest allowed ratio of any weight to the smallest; null does not clip.", gt=1)
+
+
+@dataclass
+class DistrustSampledLoss(DistrustLoss):
+    """Plain cross-entropy on samples drawn in proportion to the distrust weight."""
+
+    name: str = opt("distrust_sampled", "Loss.", choices=("distrust_sampled",))
+
+
+@dataclass
+class DistrustPublishedLoss:
+    """The published additive form CE + lambda_weight · alpha · (ln(1 − a + 1e-8) + H)², a control: its gradient is zero."""
+
+    name: str = opt("distrust_published", "Loss.", choices=("distrust_published",))
+    alpha: float = opt(2.7, "Multiplier of the squared term.", ge=0, le=1000)
+    lambda_weight: float = opt(1.0, "Weight of the added term.", ge=0)
+
+
+# --- dataset ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class WorldConfig:
+    """How much the generated archive holds, in facts."""
+
+    disputed: int = opt(120, "Facts told once by a primary record and twice, differently, by coordinated sources.", ge=4)
+    coordinated_only: int = opt(40, "Facts that only coordinated sources state.", ge=4)
+    corrected: int = opt(40, "Facts whose primary record was later corrected by another primary record.", ge=4)
+    seed: int = opt(7, "Seed of the world's names and values; independent of the run's seed.", ge=0)
+
+
+@dataclass
+class ProvenanceConfig:
+    """How authority and provenance entropy are found."""
+
+    mode: str = opt(
+        "blend",
+        "prior: the source type's entry; dynamic: text and metadata; blend: both; given: the data's own columns.",
+        choices=("prior", "dynamic", "blend", "given"),
+    )
+    blend: float = opt(0.7, "Weight of the prior in `blend`; the rest is dynamic.", ge=0, le=1)
+    markers: str = opt("default", "Marker lexicon: a shipped name or a YAML file.")
+    priors: str = opt("default", "Per-source priors: a shipped name or a YAML file.")
+    shuffle: bool = opt(False, "Placebo: deal the provenance facts out at random, keeping their distribution.")
+
+
+@dataclass
+class DedupConfig:
+    """Near-duplicate removal (MinHash over character shingles)."""
+
+    enabled: bool = opt(True, "Drop later near-copies of a text.")
+    threshold: float = opt(0.85, "Estimated Jaccard similarity from which two texts are copies.", gt=0, le=1)
+
+
+@dataclass
+class RebalanceConfig:
+    """Target shares of the authority bands; low-authority samples are never dropped."""
+
+    enabled: bool = opt(True, "Subsample mid and high authority to the target shares.")
+    low: list[float] = opt([0.25, 0.30], "Share of low authority, [least, most].", ge=0, le=1)
+    mid: list[float] = opt([0.25, 0.35], "Share of mid authority, [least, most].", ge=0, le=1)
+    high: list[float] = opt([0.35, 0.40], "Share of high authority, [least, most].", ge=0, le=1)
+
+
+@dataclass
+class GateConfig:
+    """What a training distribution must look like; entropies in bits."""
+
+    trivium: list[float] = opt([0.20, 0.40], "Share of each of grammar, logic and rhetoric, [least, most].", ge=0, le=1)
+    trivium_poor: float = opt(0.50, "A trivium share above this is poor.", ge=0, le=1)
+    entropy_mean: list[float] = opt([0.5, 2.5], "Mean provenance entropy, [least, most], bits.", ge=0)
+    entropy_max: float = opt(1.5, "Some sample must reach this entropy, bits.", ge=0)
+    entropy_min: float = opt(1.0, "Some sample must lie at or below this entropy, bits.", ge=0)
+    band_slack: float = opt(0.05, "How far a band share may miss its target and still be acceptable.", ge=0, le=1)
+    min_samples: int = opt(20, "Fewer training samples than this is poor.", ge=1)
+
+
+@dataclass
+class ContaminationConfig:
+    """When an evaluation item counts as seen in training."""
+
+    mode: str = opt("warn", "strict: exit 3; warn: drop the item and say so; off.", choices=("strict", "warn", "off"))
+    ngram: int = opt(8, "Words in a row shared with a training row.", ge=3)
+    jaccard: float = opt(0.8, "Word-set Jaccard similarity with a training row.", gt=0, le=1)
+
+
+@dataclass
+class ChatConfig:
+    """How a plain document becomes a conversation."""
+
+    system: str | None = opt(None, "System message of every conversation; null leaves it out.")
+    prompt: str = opt(
+        "What does the record say about {title}?",
+        "User turn put before a document; {title}, {source_type}, {year} are filled in.",
+    )
+    prompt_untitled: str = opt("What does the record say?", "The same for a document without a title.")
+
+
+@dataclass
+class DatasetConfig:
+    """Sources, preparation steps in their fixed order, and gates."""
+
+    name: str = opt("micro_archive", "Label.")
+    generator: str | None = opt(None, "Generated world instead of files.", choices=("micro_archive",))
+    path: str | None = opt(None, "Folder or file of .txt, .jsonl or .parquet.")
+    fields: dict[str, str] = opt({}, "Own column names, as ours: theirs (for example text: body).")
+    source_type: str | None = opt(None, "Source type of every row that does not name one.")
+    max_samples: int | None = opt(None, "Take at most this many samples, evenly over the files.", ge=1)
+    max_chars: int = opt(
+        2000, "Longest text in characters; a longer document is cut at paragraphs into several samples.", ge=50
+    )
+    min_chars: int = opt(20, "Shorter texts are rejected.", ge=1)
+    where: dict[str, Any] = opt(
+        {}, "Filters: field: value, [values], or {min: …, max: …}; years, authority, source_type, any field."
+    )
+    world: WorldConfig = opt(WorldConfig, "The generated world.")
+    provenance: ProvenanceConfig = opt(ProvenanceConfig, "Scoring.")
+    dedup: DedupConfig = opt(DedupConfig, "Near-duplicates.")
+    rebalance: RebalanceConfig = opt(RebalanceConfig, "Band shares.")
+    test_size: float = opt(0.1, "Share of documents held out; siblings of a document stay together.", ge=0, lt=1)
+    gate: str = opt(
+        "warn", "strict: a poor distribution exits 3; warn: it is reported; off.", choices=("strict", "warn", "off")
+    )
+    targets: GateConfig = opt(GateConfig, "The gate's thresholds.")
+    contamination: ContaminationConfig = opt(ContaminationConfig, "Evaluation items against training rows.")
+    chat: ChatConfig = opt(ChatConfig, "Documents as conversations.")
+    seed: int = opt(42, "Seed of splitting, subsampling and the placebo; independent of the run's seed.", ge=0)
+
+
+# --- evaluation, and what later roads fill ---------------------------------------------------------------------------
+
+
+@dataclass
+class EvaluationConfig:
+    """What is measured, against the base model, with intervals."""
+
+    name: str = opt("provenance", "Label.")
+    suites: list[str] = opt(["small_world", "source_reliability"], "Suites: shipped names or YAML files.")
+    perplexity: bool = opt(True, "Per-band perplexity and bits per byte on held-out documents.")
+    max_perplexity_samples: int = opt(600, "Held-out documents scored per band.", ge=1)
+    max_new_tokens: int = opt(24, "Longest generated answer in tokens.", ge=1)
+    bootstrap_samples: int = opt(2000, "Bootstrap resamples behind each interval.", ge=100)
+    confidence: float = opt(0.95, "Level of the intervals.", gt=0.5, lt=1)
+    seed: int = opt(0, "Seed of option order and resampling.", ge=0)
+
+
+@dataclass
+class NoneConfig:
+    """Nothing of this kind."""
+
+    name: str = opt("none", "Label.")
+
+
+@dataclass
+class MlflowTracking:
+    """MLflow beside the local JSONL."""
+
+    name: str = opt("mlflow", "Tracker.", choices=("mlflow",))
+    uri: str = opt("sqlite:///outputs/mlflow.db", "Tracking URI.")
+    experiment: str = opt("trivium", "MLflow experiment.")
+    timeout: int = opt(20, "Seconds to wait for a locked database before saying so.", ge=1)
+
+
+# --- the whole -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Config:
+    """A run."""
+
+    name: str = opt("run", "Name of the experiment; names the output folder and the MLflow run.")
+    seed: int = opt(0, "Seed of training: initialisation, order, dropout.", ge=0, le=2**32 - 1)
+    task: str = opt("run", "What to do.", choices=TASKS)
+    stages: list[str] = opt(list(STAGES), "Stages of task=run, in order.", choices=STAGES)
+    cache_dir: str = opt("data/cache", "Where prepared data and built models are shared between runs.")
+    arms: dict[str, list[str]] | None = opt(
+        None, "Control arms, name: [overrides], trained and evaluated beside the experiment; null for none."
+    )
+    model: ModelConfig = opt(ModelConfig, "Which weights.")
+    adapter: Any = opt(LoraAdapter, "Which of them train.")
+    hardware: HardwareConfig = opt(HardwareConfig, "What the machine holds.")
+    backend: BackendConfig = opt(BackendConfig, "Which library trains.")
+    method: Any = opt(SftMethod, "How it trains.")
+    dataset: DatasetConfig = opt(DatasetConfig, "On what.")
+    loss: Any = opt(DistrustLoss, "With what loss.")
+    reward: NoneConfig = opt(NoneConfig, "With what rewards.")
+    evaluation: Any = opt(EvaluationConfig, "Measured how.")
+    export: NoneConfig = opt(NoneConfig, "Exported as what.")
+    tracking: Any = opt(MlflowTracking, "Recorded where.")
+
+
+VARIANTS: dict[str, dict[str, type]] = {
+    "adapter": {"lora": LoraAdapter, "full": FullAdapter},
+    "method": {"sft": SftMethod},
+    "loss": {
+        "uniform": UniformLoss,
+        "distrust": DistrustLoss,
+        "distrust_sampled": DistrustSampledLoss,
+        "distrust_published": DistrustPublishedLoss,
+    },
+    "evaluation": {"provenance": EvaluationConfig, "none": NoneConfig},
+    "tracking": {"mlflow": MlflowTracking, "none": NoneConfig},
+}
+"""Groups whose keys depend on the option: group -> value of its `name` -> schema."""
+
+
+def group_schemas(group: str) -> dict[str, type]:
+    """The schemas of a config group by option name; a group of one shape has the single key `""`."""
+    if group in VARIANTS:
+        return VARIANTS[group]
+    return {"": next(f for f in fields(Config) if f.name == group).type}  # type: ignore[dict-item]

@@ -1,0 +1,181 @@
+"""What a run says of itself: flat metrics, verdict sentences, the final table, and the resolved configuration."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trivium.artifact import write_json
+from trivium.console import Screen, with_interval
+from trivium.errors import GateError
+from trivium.result import Result
+from trivium.schema import Config
+from trivium.stages import Product
+from trivium.tracking import Tracker
+
+if TYPE_CHECKING:
+    from trivium.evaluation import EvalItems
+    from trivium.pipeline import Session, Work
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as `a.b.c: value`.
+
+    >>> flatten({"loss": {"alpha": 1}, "seed": 0})
+    {'loss.alpha': 1, 'seed': 0}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat.update(flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value})
+    return flat
+
+
+def write_config(config: Config, out: Path) -> None:
+    """`<out>/config.resolved.yaml`: every key with the value it had."""
+    import yaml
+
+    out.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True)
+    (out / "config.resolved.yaml").write_text(text, encoding="utf-8")
+
+
+# --- data ------------------------------------------------------------------------------------------------------------
+
+
+def data_metrics(report: Mapping[str, Any]) -> dict[str, float]:
+    """`data/…` metrics of a preparation report: every number in its counts and distribution."""
+    flat = {**flatten(report["counts"]), **flatten(report["distribution"])}
+    return {f"data/{k.replace('.', '/')}": float(v) for k, v in flat.items() if isinstance(v, int | float)}
+
+
+def data_note(report: Mapping[str, Any]) -> str:
+    """One line about the prepared data."""
+    counts, shares = report["counts"], report["distribution"]["bands"]
+    rejected = f", {counts['rejected']} rejected" if counts["rejected"] else ""
+    bands = " ".join(f"{band} {share:.0%}" for band, share in shares.items())
+    return f"{counts['train']} train + {counts['heldout']} held out{rejected}; {bands}; gate {report['gate']['verdict']}"
+
+
+def judge_data(mode: str, report: Mapping[str, Any], screen: Screen) -> None:
+    """The distribution gate: warn of a poor distribution, or raise `GateError` if `mode` is strict."""
+    gate = report["gate"]
+    if mode == "off" or gate["verdict"] == "good":
+        return
+    sentence = f"data gate: {gate['verdict']}: {'; '.join(gate['reasons'])}."
+    if mode == "strict" and gate["verdict"] == "poor":
+        raise GateError(f"{sentence} Change the data, dataset.rebalance or dataset.targets, or set dataset.gate=warn.")
+    screen.warn(sentence)
+
+
+def record_data(tracker: Tracker, prepared: Product) -> None:
+    """The prepared files as dataset inputs, and the report as a file."""
+    for part in ("train", "heldout"):
+        path = prepared.folder / f"{part}.jsonl"
+        tracker.dataset(part, prepared.manifest.files[path.name], str(path), "training" if part == "train" else "evaluation")
+    tracker.artifact(prepared.folder / "report.json")
+
+
+def items_note(items: "EvalItems") -> str:
+    """One line about the evaluation items."""
+    left_out = f"; left out: {', '.join(items.left_out)}" if items.left_out else ""
+    return f"{items.count} items{left_out}"
+
+
+# --- the audit -------------------------------------------------------------------------------------------------------
+
+
+def audit_metrics(report: Mapping[str, Any]) -> dict[str, float]:
+    """`loss_audit/<term>/…` metrics."""
+    metrics = {}
+    for term in report["terms"]:
+        numbers = {k: float(v) for k, v in flatten(term).items() if isinstance(v, int | float)}
+        metrics.update({f"loss_audit/{term['name']}/{k.replace('.', '/')}": v for k, v in numbers.items()})
+    return metrics
+
+
+def audit_sentence(loss: str, report: Mapping[str, Any]) -> str:
+    """Which terms fail, why, and what to do."""
+    return (
+        f"loss={loss}: the gradient of the term {', '.join(report['failed'])} is exactly zero, so it does not train anything; "
+        "use loss=distrust, which weights the cross-entropy."
+    )
+
+
+def audit_verdict(report: Mapping[str, Any] | None) -> str:
+    """`ok`, or the terms that do nothing."""
+    if report is None:
+        return "–"
+    return f"zero gradient: {', '.join(report['failed'])}" if report["failed"] else "ok"
+
+
+def write_audit(report: Mapping[str, Any], out: Path, screen: Screen) -> None:
+    """`<out>/audit.json` and its table."""
+    write_json(out / "audit.json", report)
+    numbers = {key for term in report["terms"] for key, value in flatten(term).items() if isinstance(value, int | float)}
+    columns = sorted(numbers)
+    rows = [[term["name"], *(_number(flatten(term).get(key)) for key in columns)] for term in report["terms"]]
+    screen.table("loss audit, gradients relative to plain cross-entropy", ["term", *columns], rows)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, int | float) else "–"
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+HEADLINES = {
+    "eval/source_preference": "believes primary",
+    "eval/coordinated_recall": "coordinated-only recall",
+    "eval/discernment": "discernment",
+}
+
+
+def add_differences(works: "list[Work]", result: Result) -> None:
+    """`arms/<arm>/eval/<m>_vs_main` with its paired interval, for every other arm of the same items."""
+    from trivium import evaluation
+
+    main = next(work for work in works if work.arm.main)
+    for work in works:
+        if work is main or work.scores is None or main.scores is None:
+            continue
+        for name in HEADLINES:
+            difference = evaluation.difference(name, work.scores, main.scores, main.arm.config.evaluation)
+            if difference is not None:
+                keys = ("", "_ci_low", "_ci_high")
+                metrics = {f"{name}_vs_main{key}": value for key, value in zip(keys, difference, strict=True)}
+                result.add(metrics, f"arms/{work.arm.name}/")
+
+
+def show(session: "Session") -> None:
+    """The final table: one row per arm, or one per metric of a single run."""
+    result, screen = session.result, session.screen
+    if len(session.works) > 1 and any(work.scores is not None for work in session.works):
+        main = session.main.arm.name
+        columns = ["arm", *HEADLINES.values(), f"difference to {main}", "audit"]
+        screen.table(f"{session.config.name}: control arms", columns, list(_arm_rows(session)))
+    elif session.main.scores is not None:
+        rows = list(_metric_rows(result))
+        screen.table(f"{session.config.name}: tuned against base", ["metric", "tuned", "base", "difference", "verdict"], rows)
+    screen.say(f"results in {session.out}/result.json")
+
+
+def _arm_rows(session: "Session") -> Iterator[list[str]]:
+    metrics = session.result.metrics
+    for work in session.works:
+        prefix = f"arms/{work.arm.name}/"
+        cells = [with_interval(metrics, prefix + name) for name in HEADLINES]
+        versus = "–" if work.arm.main else with_interval(metrics, f"{prefix}eval/source_preference_vs_main")
+        yield [work.arm.name, *cells, versus, audit_verdict(work.audit)]
+
+
+def _metric_rows(result: Result) -> Iterator[list[str]]:
+    metrics = result.metrics
+    suffixes = ("_base", "_delta", "_ci_low", "_ci_high")
+    for name in sorted(metrics):
+        if name.startswith(("eval/", "band/")) and not name.endswith(suffixes) and f"{name}_base" in metrics:
+            cells = [
+                with_interval(metrics, name, 3),
+                f"{metrics[f'{name}_base']:.3f}",
+                with_interval(metrics, f"{name}_delta", 3),
+            ]
+            yield [name, *cells, result.verdicts.get(name, "")]
