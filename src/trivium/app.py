@@ -90,8 +90,12 @@ def _config_dir(args: list[str]) -> Path | None:
 
 def _is_sweep(override: str) -> bool:
     from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
 
-    return bool(OverridesParser.create().parse_override(override).is_sweep_override())
+    try:
+        return bool(OverridesParser.create().parse_override(override).is_sweep_override())
+    except HydraException:
+        return False  # left to the check pass, which names it together with the other problems
 
 
 def _run_hydra(args: list[str]) -> None:

@@ -10,6 +10,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from trivium.errors import ConfigError
@@ -60,7 +61,7 @@ def _bind_dataclass(schema: type, data: Any, path: str, problems: Problems) -> A
 
 def _bind_field(field: "Field[Any]", data: Mapping[str, Any], path: str, problems: Problems) -> Any:
     if field.name not in data:
-        return field.default if field.default is not MISSING else field.default_factory()  # type: ignore[misc]
+        return default_of(field)
     value = data[field.name]
     if value == "???":
         problems.append(f"{path}: not set; give it a value, for example {path}=…")
@@ -71,10 +72,15 @@ def _bind_field(field: "Field[Any]", data: Mapping[str, Any], path: str, problem
         return _bind_dataclass(typing.cast(type, field.type), value, path, problems)
     typed = _coerce(field.type, value)
     if typed is _WRONG:
-        problems.append(f"{path}: set to {value!r}; allowed: {_type_name(field.type)}{_range_text(field.metadata)}.")
+        problems.append(f"{path}: set to {value!r}; allowed: {type_name(field.type, field.metadata)}.")
         return None
     problems.extend(_range_problems(typed, field.metadata, path))
     return typed
+
+
+def default_of(field: "Field[Any]") -> Any:
+    """A schema field's default value."""
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def _bind_variant(group: str, value: Any, problems: Problems) -> Any:
@@ -138,8 +144,16 @@ def _range_problems(value: Any, rules: Mapping[str, Any], path: str) -> Iterator
 
 def _range_text(rules: Mapping[str, Any]) -> str:
     bounds = " and ".join(f"{_BOUNDS[rule][0]} {rules[rule]}" for rule in _BOUNDS if rule in rules)
-    choices = ", ".join(map(str, rules.get("choices", ())))
-    return (f" {bounds}" if bounds else "") + (f" one of {choices}" if choices else "")
+    return f" {bounds}" if bounds else ""
+
+
+def type_name(kind: Any, rules: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """A type and its bounds in words: `a number ≥ 0 and ≤ 1`."""
+    if "choices" in rules:
+        words = "one of " + ", ".join(map(str, rules["choices"]))
+        named = f"a list, each {words}" if typing.get_origin(kind) is list else words
+        return f"{named}, or null" if type(None) in typing.get_args(kind) else named
+    return _type_name(kind) + _range_text(rules)
 
 
 def _type_name(kind: Any) -> str:

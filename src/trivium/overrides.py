@@ -73,8 +73,16 @@ def _composable(overrides: list[str], config_dir: Path | None) -> tuple[list[str
             compose([*(c for c in choices if c != override), override], config_dir)
             kept.append(override)
         except (HydraException, OmegaConfBaseException) as error:
-            problems.append(f"{override.lstrip('+')}: {' '.join(str(error).split())}")
+            problems.append(_refusal(override.lstrip("+"), error))
     return kept, problems
+
+
+def _refusal(override: str, error: Exception) -> str:
+    from hydra.errors import OverrideParseException
+
+    if isinstance(error, OverrideParseException):
+        return f"{override}: cannot be read; quote texts with special characters, for example key='a=b' or key=['x=1','y=2']."
+    return f"{override}: {' '.join(str(error).split())}"
 
 
 def for_arm(overrides: list[str], arm: list[str]) -> list[str]:

@@ -75,7 +75,6 @@ def train(config: Config, base: tuple[str, str], prepared: Product, out: Path, l
     folder = out / ("model" if isinstance(config.adapter, FullAdapter) else "adapter")
     if manifest := valid(folder, key):
         return Product(folder, manifest, True)
-    _forget_other_checkpoints(out / "checkpoints", key)
     method = importlib.import_module(f"trivium.backends.{config.backend.name}.{config.method.name}")
     metrics = method.train(config, base[0], prepared.folder, out, log=log, progress=update)
     files = [path for path in folder.rglob("*") if path.is_file()]
@@ -132,13 +131,3 @@ def _fingerprint(folder: Path) -> dict[str, tuple[int, int]]:
     """Size (bytes) and change time (ns) of a local model's files; a hub id has none."""
     files = sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []
     return {str(p.relative_to(folder)): (p.stat().st_size, p.stat().st_mtime_ns) for p in files}
-
-
-def _forget_other_checkpoints(folder: Path, key: str) -> None:
-    """Checkpoints of other settings must never be resumed."""
-    mark = folder / "KEY"
-    if mark.is_file() and mark.read_text() == key:
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    mark.write_text(key)

@@ -1,0 +1,1 @@
+"""From files, or a generated world, to scored, balanced and split samples."""

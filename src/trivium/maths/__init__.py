@@ -1,0 +1,1 @@
+"""Formulas in numpy, which every backend must reproduce."""

@@ -1,0 +1,1 @@
+"""Base models: building the embedded one, loading any."""

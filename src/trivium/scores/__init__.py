@@ -1,0 +1,1 @@
+"""Small pure functions `(completion, …) -> float | None`, for evaluation and reward alike."""

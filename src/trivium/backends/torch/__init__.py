@@ -1,0 +1,1 @@
+"""Training with torch, TRL and PEFT."""

@@ -1,0 +1,78 @@
+"""Prepared samples as the token rows that the trainer takes, with the loss's values beside every token."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from trivium.backends.torch.losses import loss_columns
+from trivium.data.chat import encode, to_messages
+from trivium.errors import DataError
+from trivium.maths.weights import Ints, Policy
+from trivium.sample import Sample
+from trivium.schema import Config
+
+IGNORED = -100
+
+
+@dataclass
+class Rows:
+    """N tokenised samples: ids and labels (`-100` where no loss falls), and their provenance."""
+
+    input_ids: list[list[int]]
+    labels: list[list[int]]
+    authority: list[float | None]
+    entropy: list[float | None]
+    dropped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    @property
+    def supervised(self) -> Ints:
+        """Tokens that carry loss (N,); a first token is never predicted."""
+        return np.array([sum(label != IGNORED for label in labels[1:]) for labels in self.labels], np.int64)
+
+
+def tokenise(config: Config, tokenizer: Any, path: Path) -> Rows:
+    """The samples of a prepared file as rows; samples without a supervised token are dropped and counted.
+
+    Raises `DataError` when the file is missing.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is not there; run the prepare stage first (stages=[prepare,train]).")
+    rows = Rows([], [], [], [])
+    with path.open("rb") as lines:
+        for line in lines:
+            _add(rows, Sample.from_dict(orjson.loads(line)), config, tokenizer)
+    return rows
+
+
+def _add(rows: Rows, sample: Sample, config: Config, tokenizer: Any) -> None:
+    encoded = encode(tokenizer, to_messages(sample, config.dataset.chat), config.model.max_length)
+    supervised = encoded.assistant_mask if config.method.assistant_only_loss else [1] * len(encoded.input_ids)
+    if not any(supervised[1:]):
+        rows.dropped += 1
+        return
+    rows.input_ids.append(encoded.input_ids)
+    rows.labels.append([i if on else IGNORED for i, on in zip(encoded.input_ids, supervised, strict=True)])
+    rows.authority.append(sample.authority)
+    rows.entropy.append(sample.entropy)
+
+
+def to_dataset(rows: Rows, policy: Policy, indices: Ints | None = None) -> Any:
+    """A `datasets.Dataset` of the rows (at `indices`, in that order) with token-aligned loss columns."""
+    from datasets import Dataset, Features, Sequence, Value
+
+    picked = range(len(rows)) if indices is None else indices.tolist()
+    columns: dict[str, list[list[Any]]] = {
+        "input_ids": [rows.input_ids[i] for i in picked],
+        "labels": [rows.labels[i] for i in picked],
+    }
+    for name, values in loss_columns(policy).items():
+        columns[name] = [[values[i]] * len(rows.input_ids[i]) for i in picked]
+    integers = ("input_ids", "labels")
+    features = Features({name: Sequence(Value("int64" if name in integers else "float32")) for name in columns})
+    return Dataset.from_dict(columns, features=features)

@@ -1,0 +1,61 @@
+"""The losses, token by token: what is trained and what the audit measures are these same functions."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from trivium.maths.weights import Policy
+from trivium.schema import DistrustLoss, DistrustPublishedLoss, DistrustSampledLoss, UniformLoss
+
+WEIGHTS, OFFSETS = "loss_weights", "loss_offsets"
+"""Token-aligned columns of a batch: a factor of each token's loss, and nats added to it."""
+
+Loss = UniformLoss | DistrustLoss | DistrustSampledLoss | DistrustPublishedLoss
+Terms = dict[str, Tensor]
+
+
+def loss_columns(policy: Policy) -> dict[str, list[float]]:
+    """The per-sample values that a policy needs in every batch, by column name."""
+    columns = {WEIGHTS: policy.weights.tolist()}
+    if policy.offsets is not None:
+        columns[OFFSETS] = policy.offsets.tolist()
+    return columns
+
+
+def loss_terms(loss: Loss, token_nll: Tensor, mask: Tensor, columns: Mapping[str, Tensor]) -> Terms:
+    """The terms of the loss, each with the shape of `token_nll` (B, T), in nats, zero where `mask` is false.
+
+    The loss of an optimiser step is the sum over all terms and tokens, divided by the number of supervised tokens of all
+    its micro-batches, so that neither packing nor accumulation changes it.
+    """
+    return _TERMS[type(loss)](token_nll, mask, columns)
+
+
+def total(terms: Terms) -> Tensor:
+    """The sum of the terms (B, T)."""
+    return torch.stack(tuple(terms.values())).sum(0) if len(terms) > 1 else next(iter(terms.values()))
+
+
+def _uniform(token_nll: Tensor, _mask: Tensor, _columns: Mapping[str, Tensor]) -> Terms:
+    return {"cross_entropy": token_nll}
+
+
+def _distrust(token_nll: Tensor, _mask: Tensor, columns: Mapping[str, Tensor]) -> Terms:
+    return {"weighted_cross_entropy": token_nll * columns[WEIGHTS]}
+
+
+def _sampled(token_nll: Tensor, _mask: Tensor, _columns: Mapping[str, Tensor]) -> Terms:
+    return {"sampled_cross_entropy": token_nll}
+
+
+def _published(token_nll: Tensor, mask: Tensor, columns: Mapping[str, Tensor]) -> Terms:
+    return {"cross_entropy": token_nll, "distrust": columns[OFFSETS] * mask}
+
+
+_TERMS: dict[type, Callable[[Tensor, Tensor, Mapping[str, Tensor]], Terms]] = {
+    UniformLoss: _uniform,
+    DistrustLoss: _distrust,
+    DistrustSampledLoss: _sampled,
+    DistrustPublishedLoss: _published,
+}

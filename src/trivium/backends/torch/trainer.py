@@ -1,0 +1,171 @@
+"""TRL's SFTTrainer with a loss value beside every token, an order fixed in advance, and checkpoints that are whole."""
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PrinterCallback
+from trl import SFTTrainer
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+from trl.trainer.utils import pad
+
+from trivium.backends.torch import checkpoints
+from trivium.backends.torch.dataset import IGNORED
+from trivium.backends.torch.losses import OFFSETS, WEIGHTS, Loss, loss_terms, total
+from trivium.errors import TrainingError
+from trivium.maths.weights import Ints
+
+
+@dataclass
+class TokenCollator(DataCollatorForLanguageModeling):
+    """Pads the loss columns along with the tokens.
+
+    Packed rows (`return_position_ids`) go without an attention mask: the model then keeps each sample to itself by its
+    positions. `padding_free` flattens the micro-batch to one row, as flash attention wants packed rows.
+    """
+
+    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        """Rows to a batch: (B, T) tensors, or (1, B·T) when flattened."""
+        batch = super().torch_call(examples)
+        if self.return_position_ids and not self.padding_free:
+            del batch["attention_mask"]
+            batch["labels"][batch["position_ids"] == 0] = IGNORED
+        for name in (WEIGHTS, OFFSETS):
+            if name in examples[0]:
+                rows = [torch.tensor(example[name], dtype=torch.float32) for example in examples]
+                rows = [torch.cat(rows)] if self.padding_free else rows
+                batch[name] = pad(rows, padding_value=0.0, padding_side="right")
+        return batch
+
+
+def split_columns(inputs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """A batch as the model's inputs and the loss columns (B, T - 1), aligned with the tokens that are predicted."""
+    columns = {name: inputs[name][:, 1:] for name in (WEIGHTS, OFFSETS) if name in inputs}
+    return {name: value for name, value in inputs.items() if name not in columns}, columns
+
+
+def token_terms(
+    model: Any, inputs: dict[str, Any], loss: Loss, columns: dict[str, torch.Tensor]
+) -> tuple[Any, dict[str, torch.Tensor]]:
+    """The outputs of a fused forward pass and the loss terms (B, T - 1) of its tokens."""
+    outputs = model(**inputs)
+    return outputs, loss_terms(loss, -outputs.log_probs, outputs.label_mask, columns)
+
+
+class _Tally:
+    """Sums over the tokens since the last metric line, kept on the device until they are asked for."""
+
+    def __init__(self) -> None:
+        self.nll: Any = 0.0
+        self.loss: Any = 0.0
+        self.supervised: Any = 0
+        self.tokens = 0
+        self.since = time.perf_counter()
+
+    def add(self, log_probs: torch.Tensor, loss: torch.Tensor, mask: torch.Tensor) -> None:
+        self.nll = self.nll - log_probs.detach().sum()
+        self.loss = self.loss + loss.detach().sum()
+        self.supervised = self.supervised + mask.sum()
+
+
+class ProvenanceTrainer(SFTTrainer):
+    """SFTTrainer whose per-token losses become the configured loss's terms before they are summed."""
+
+    def __init__(self, loss: Loss, order: Ints, checkpoint_key: str, packed: bool, **kwargs: Any) -> None:
+        self._loss, self._order, self._key = loss, order, checkpoint_key
+        self._staging: Path | None = None
+        self._tallies: dict[str, _Tally] = defaultdict(_Tally)
+        super().__init__(**kwargs)
+        self.remove_callback(PrinterCallback)
+        flash = self.model.config._attn_implementation.startswith("flash")
+        self.data_collator = TokenCollator(
+            pad_token_id=self.data_collator.pad_token_id,
+            padding_free=packed and flash,
+            return_position_ids=packed and not flash,
+        )
+        # The loss is summed here, whatever the model's own forward accepts: always count the accumulated batch's tokens.
+        self.model_accepts_loss_kwargs = True
+        self._loss_shifts_labels = True
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """TRL's loss over the terms: their sum over tokens, divided by the accumulated batch's supervised tokens."""
+        inputs, columns = split_columns(inputs)
+        tally = self._tallies["train" if self.model.training else "eval"]
+        tally.tokens += inputs["input_ids"].numel()
+
+        def objective(**kwargs: Any) -> Any:
+            outputs, terms = token_terms(model, kwargs, self._loss, columns)
+            combined = total(terms)
+            tally.add(outputs.log_probs, combined, outputs.label_mask)
+            outputs.log_probs = -combined
+            return outputs
+
+        return super().compute_loss(objective, inputs, return_outputs, num_items_in_batch)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the exact token means of the line's steps, in nats."""
+        mode = "train" if self.model.training else "eval"
+        tally = self._tallies.pop(mode, None)
+        if tally is not None and tally.tokens:
+            count = max(int(tally.supervised), 1)
+            self._metrics[mode]["nll"] = [float(tally.nll) / count]
+            if mode == "eval":
+                self._metrics[mode]["loss"] = [float(tally.loss) / count]
+            else:
+                logs["tokens_per_second"] = tally.tokens / max(time.perf_counter() - tally.since, 1e-9)
+        super().log(logs, start_time)
+
+    def latest_checkpoint(self) -> Path | None:
+        """The newest whole checkpoint of this very training, or None."""
+        return checkpoints.latest(Path(self.args.output_dir), self._key)
+
+    def final_evaluation(self) -> dict[str, float]:
+        """Held-out `eval_nll` and `eval_loss` (nats per supervised token) of the last step, measured once."""
+        done = [line for line in self.state.log_history if "eval_nll" in line and line["step"] == self.state.global_step]
+        line = done[-1] if done else self.evaluate()
+        return {name: float(line[name]) for name in ("eval_nll", "eval_loss")}
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        """Every row of the whole training, in order: the data position is the step count, so resuming is exact."""
+        return self._order.tolist()
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        """The gradient norm; stops before the optimiser step when it or the loss is not finite."""
+        norm = super()._get_grad_norm(model, grad_norm)
+        finite = torch.isfinite(self._tr_loss)
+        if not self.args.fp16:  # with fp16 the gradient scaler skips overflowing steps by itself
+            finite = finite & torch.isfinite(torch.as_tensor(norm, device=finite.device))
+        if not bool(finite):
+            raise TrainingError(
+                f"the loss or its gradient is not finite at step {self.state.global_step + 1}; lower method.learning_rate "
+                f"(now {self.args.learning_rate:g}) or method.max_grad_norm, or try hardware.dtype=float32. Nothing was "
+                "written for this step; the last good checkpoint is kept."
+            )
+        return norm
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(self._staging) if self._staging is not None else super()._get_output_dir(trial)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Write the checkpoint beside its place, mark it, move it in one step, then remove old ones."""
+        folder = Path(self.args.output_dir)
+        place = folder / f"{checkpoints.PREFIX}{self.state.global_step}"
+        with checkpoints.new_folder(place, nested=True) as staging:
+            self._staging = staging
+            try:
+                super()._save_checkpoint(model, trial)
+            finally:
+                self._staging = None
+            checkpoints.mark(staging / place.name, self.state.global_step, self._key)
+        checkpoints.prune(folder, self._key, self.args.save_total_limit)
+
+    def create_model_card(self, *_args: Any, **_kwargs: Any) -> None:
+        """No model card: checkpoints are for resuming only."""
+
+    def _send_telemetry(self) -> None:
+        """Training does not call home."""

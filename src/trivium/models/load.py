@@ -1,0 +1,143 @@
+"""Models and tokenizers from a local Hugging Face directory or a hub id: safetensors only, no code from the repository."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from trivium.errors import ConfigError, ModelError
+from trivium.models.quiet import quiet
+from trivium.schema import HardwareConfig, ModelConfig
+
+ADAPTER_DIR, MODEL_DIR = "adapter", "model"
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
+
+
+def load_tokenizer(model: ModelConfig, path: str) -> Any:
+    """The tokenizer of `path` with a chat template and a padding token.
+
+    Raises `ModelError` when there is no tokenizer, no chat template or no token to pad with.
+    """
+    from transformers import AutoTokenizer
+
+    folder = _local(path)
+    if folder is not None and not any((folder / name).is_file() for name in _TOKENIZER_FILES):
+        raise ModelError(
+            f"{path} has no tokenizer (tokenizer.json or tokenizer_config.json); copy the model's tokenizer files into it."
+        )
+    with quiet(), _explained(path, "the tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(path, revision=model.revision, trust_remote_code=False)
+    _set_chat_template(tokenizer, model, path)
+    if not tokenizer.is_fast:
+        raise ModelError(f"{path} has only a slow tokenizer; save it once with a tokenizer.json (a fast tokenizer).")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if tokenizer.pad_token is None:
+        raise ModelError(f"{path}: the tokenizer has neither a pad_token nor an eos_token; set one in tokenizer_config.json.")
+    return tokenizer
+
+
+def load_base(model: ModelConfig, hardware: HardwareConfig, path: str) -> Any:
+    """The untuned causal language model, in `hardware.dtype` on `hardware.device`, in evaluation mode.
+
+    Raises `ConfigError` when the device is not there and `ModelError` when the weights are missing or not safetensors.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    require_device(hardware)
+    _require_weights(path)
+    with quiet(), _explained(path, "the weights"):
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            path,
+            revision=model.revision,
+            dtype=getattr(torch, hardware.dtype),
+            attn_implementation=hardware.attn_implementation,
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+    return loaded.to(hardware.device).eval()
+
+
+def load_tuned(model: ModelConfig, hardware: HardwareConfig, path: str, run_dir: Path) -> Any:
+    """The model that a run trained: `run_dir/model` (every weight), or the base with `run_dir/adapter` applied."""
+    whole, adapter = run_dir / MODEL_DIR, run_dir / ADAPTER_DIR
+    if whole.is_dir():
+        return load_base(model, hardware, str(whole))
+    if not (adapter / "adapter_config.json").is_file():
+        raise ModelError(f"{run_dir} holds neither {MODEL_DIR}/ nor {ADAPTER_DIR}/ of a finished training; train first.")
+    if not list(adapter.glob("*.safetensors")):
+        raise ModelError(f"{adapter} has no .safetensors weights; train again.")
+    from peft import PeftModel
+
+    base = load_base(model, hardware, path)
+    with quiet(), _explained(str(adapter), "the adapter"):
+        return PeftModel.from_pretrained(base, str(adapter)).eval()
+
+
+def require_device(hardware: HardwareConfig) -> None:
+    """Raise `ConfigError` unless PyTorch sees the device that the configuration asks for."""
+    import torch
+
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present[hardware.device]:
+        here = ", ".join(name for name, there in present.items() if there)
+        raise ConfigError(
+            f"hardware.device is {hardware.device}, but PyTorch {torch.__version__} sees only {here} on this machine; "
+            "set hardware=cpu, or install a build of PyTorch for the device."
+        )
+
+
+def _set_chat_template(tokenizer: Any, model: ModelConfig, path: str) -> None:
+    if model.chat_template is not None:
+        file = Path(model.chat_template).expanduser()
+        if not file.is_file():
+            raise ModelError(f"model.chat_template: {file} is not a file; name a Jinja file or set it to null.")
+        tokenizer.chat_template = file.read_text(encoding="utf-8")
+    if tokenizer.chat_template is None:
+        raise ModelError(f"{path}: the tokenizer has no chat template; name a Jinja file with model.chat_template=….")
+
+
+def _local(path: str) -> Path | None:
+    """The directory that `path` names, or None for a hub id; raises when it can only be a directory and is not there."""
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise ModelError(f"{path} has no config.json, so it is not a Hugging Face model directory; set model.path to one.")
+        return folder
+    if folder.exists() or folder.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:
+        raise ModelError(
+            f"model.path: {path} is not a directory; name a Hugging Face model directory or a hub id (owner/name)."
+        )
+    return None
+
+
+def _require_weights(path: str) -> None:
+    folder = _local(path)
+    if folder is None or any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(file.name for pattern in _PICKLES for file in folder.glob(pattern))
+    if pickles:
+        raise ModelError(
+            f"{path} has its weights as {pickles[0]} (a pickle, which can run code when it is opened); "
+            "convert them to model.safetensors, which is all that is read here."
+        )
+    raise ModelError(f"{path} has no weights (*.safetensors); download the model's weights into it.")
+
+
+@contextmanager
+def _explained(path: str, what: str) -> Iterator[None]:
+    """Turn the libraries' many ways to fail while loading into one sentence with a way out."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200]
+        if _local(path) is None:
+            raise ModelError(
+                f"could not get {what} of {path} from the hub ({reason}); check the id, the network or "
+                "`huggingface-cli login`, or set HF_HUB_OFFLINE=1 with a downloaded copy, or model.path to a local directory."
+            ) from error
+        raise ModelError(f"could not load {what} of {path} ({reason}); the files may be damaged or of another kind.") from error

@@ -1,0 +1,107 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trivium.check import bind, nearest
+from trivium.compose import conf_dir, defaults_of
+from trivium.errors import ConfigError
+from trivium.schema import Config, DistrustLoss, UniformLoss
+
+ConfigOf = Callable[..., Config]
+
+
+def problems_of(config_of: ConfigOf, *overrides: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        config_of(*overrides)
+    return caught.value.problems
+
+
+def test_the_default_is_the_distrust_experiment(config_of: ConfigOf) -> None:
+    config = config_of()
+    assert config.name == "distrust"
+    assert isinstance(config.loss, DistrustLoss)
+    assert set(config.arms or {}) == {"uniform", "published", "shuffled", "distrust"}
+
+
+@pytest.mark.parametrize("override", ["loss.alhpa=2", "+loss.alhpa=2", "++loss.alhpa=2"])
+def test_a_misspelt_key_is_named_with_the_nearest_spelling(config_of: ConfigOf, override: str) -> None:
+    (problem,) = problems_of(config_of, override)
+    assert "loss.alhpa" in problem
+    assert "`alpha`" in problem
+
+
+def test_all_problems_are_reported_together(config_of: ConfigOf) -> None:
+    wrong = ["loss=distrsut", "modle=tiny", "seed=1.5", "method.learning_rate=fast", "loss.alpha=-3", "dataset.test_size=1"]
+    text = "\n".join(problems_of(config_of, *wrong))
+    for word in ("`distrust`", "`model`", "seed", "learning_rate", "loss.alpha", "test_size"):
+        assert word in text
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf", "true", "'1'", "[1]"])
+def test_a_number_must_be_a_finite_number(config_of: ConfigOf, value: str) -> None:
+    (problem,) = problems_of(config_of, f"method.learning_rate={value}")
+    assert problem.startswith("method.learning_rate")
+
+
+def test_a_key_of_another_option_is_unknown(config_of: ConfigOf) -> None:
+    (problem,) = problems_of(config_of, "loss=uniform", "loss.alpha=2")
+    assert problem.startswith("loss.alpha: no such key")
+
+
+def test_facts_across_groups(config_of: ConfigOf, tmp_path: Path) -> None:
+    assert "multiple" in problems_of(config_of, "method.total_batch_size=65")[0]
+    assert "float16" in problems_of(config_of, "hardware.dtype=float16")[0]
+    assert "dataset.path" in problems_of(config_of, "dataset=folder")[0]
+    assert "does not exist" in problems_of(config_of, "dataset=folder", f"dataset.path={tmp_path}/none")[0]
+    assert "exactly one" in problems_of(config_of, f"dataset.path={tmp_path}")[0]
+    assert "eval_steps" in problems_of(config_of, "method.metric_for_best_model=eval_nll")[0]
+    assert "add up to 1" in problems_of(config_of, "dataset.rebalance.high=[0.1,0.2]")[0]
+    assert "small_world" in problems_of(config_of, "evaluation.suites=[smal_world]")[0]
+
+
+def test_free_mappings_take_any_key(config_of: ConfigOf) -> None:
+    config = config_of("dataset.where.year.max=1900", "+dataset.where.source_type=[patent]")
+    assert config.dataset.where == {"year": {"max": 1900}, "source_type": ["patent"]}
+
+
+def test_values_are_typed(config_of: ConfigOf) -> None:
+    config = config_of("loss=uniform", "method.weight_decay=0", "arms=null")
+    assert isinstance(config.loss, UniformLoss)
+    assert isinstance(config.method.weight_decay, float)
+    assert config.arms is None
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True))
+def test_alpha_is_accepted_exactly_in_its_range(alpha: float) -> None:
+    composed = defaults_of(Config)
+    composed["dataset"]["generator"] = "micro_archive"
+    composed["loss"]["alpha"] = alpha
+    if 0 <= alpha <= 1000:
+        assert bind(composed).loss.alpha == alpha
+    else:
+        with pytest.raises(ConfigError, match=r"loss\.alpha"):
+            bind(composed)
+
+
+def test_nearest_lists_what_is_known_when_nothing_is_near() -> None:
+    assert nearest("zzzz", ["alpha", "unit"]) == "known here: alpha, unit."
+
+
+OPTIONS = sorted(str(p.relative_to(conf_dir()).with_suffix("")) for p in conf_dir().glob("*/*.yaml"))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_shipped_option_composes_types_and_checks(config_of: ConfigOf, option: str, tmp_path: Path) -> None:
+    group, name = option.split("/")
+    needs = {"dataset/folder": [f"dataset.path={tmp_path}"], "model/hf": ["model.path=owner/name"]}.get(option, [])
+    config = config_of(f"{group}={name}", *needs)
+    if group != "experiment":
+        assert getattr(config, group).name == name
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_option_files_are_short(option: str) -> None:
+    assert len((conf_dir() / f"{option}.yaml").read_text().splitlines()) <= 25
