@@ -67,7 +67,10 @@ def test_a_locked_database_is_one_sentence(tracked: Config, tmp_path: Path) -> N
     lock = sqlite3.connect(tmp_path / "db" / "mlflow.db")
     lock.execute("BEGIN EXCLUSIVE")
     try:
-        with pytest.raises(TrackingError, match=r"database is locked.*tracking=none"), open_tracker(tracked, tmp_path / "b", "x"):
+        with (
+            pytest.raises(TrackingError, match=r"database is locked.*tracking=none"),
+            open_tracker(tracked, tmp_path / "b", "x"),
+        ):
             pass
     finally:
         lock.close()

@@ -8,11 +8,12 @@ from typing import Any
 
 from trivium.arms import Arm, plan
 from trivium.compose import CONFIG_NAME, conf_dir, hydra_at, register_schemas
-from trivium.errors import ConfigError, Interrupted, TriviumError
-from trivium.overrides import checked, is_override, loosen
+from trivium.errors import ConfigError, TriviumError
+from trivium.overrides import checked, is_override, key_of, loosen
 from trivium.schema import Config
 
-Task = Callable[[Config, list[Arm], Path], None]
+Task = Callable[[Config, list[Arm], Path, str], None]
+"""Configuration, its arms, the run's folder, and the run's name: what differs from the experiment as it is shipped."""
 
 
 def launch(args: list[str], inspect_only: bool) -> int:
@@ -121,7 +122,7 @@ def _job(failures: list[BaseException]) -> Callable[[Any], None]:
         config = checked(overrides)
         arms = plan(config, overrides, checked)
         try:
-            TASKS[config.task](config, arms, Path(settings.runtime.output_dir))
+            TASKS[config.task](config, arms, Path(settings.runtime.output_dir), _label(config, overrides))
         except (TriviumError, OSError) as error:
             if settings.mode != RunMode.RUN:
                 raise
@@ -130,18 +131,21 @@ def _job(failures: list[BaseException]) -> Callable[[Any], None]:
     return job
 
 
-def _run(config: Config, arms: list[Arm], out: Path) -> None:
+def _label(config: Config, overrides: list[str]) -> str:
+    silent = ("name", "task", "experiment", "tracking", "cache_dir", "hydra")
+    return " ".join([config.name, *(o.lstrip("+") for o in overrides if key_of(o).split(".")[0] not in silent)])[:250]
+
+
+def _run(config: Config, arms: list[Arm], out: Path, label: str) -> None:
     from trivium.pipeline import run
 
-    run(config, arms, out)
+    run(config, arms, out, label)
 
 
-def _audit(config: Config, arms: list[Arm], out: Path) -> None:
+def _audit(config: Config, _arms: list[Arm], out: Path, label: str) -> None:
     from trivium.pipeline import run_audit
 
-    run_audit(config, out)
+    run_audit(config, out, label)
 
 
 TASKS: dict[str, Task] = {"run": _run, "audit": _audit}
-
-__all__ = ["Interrupted", "launch", "os_sentence"]

@@ -13,7 +13,7 @@ from trivium import stages, summary
 from trivium.arms import Arm
 from trivium.artifact import MANIFEST
 from trivium.console import Screen
-from trivium.errors import GateError, Interrupted, TriviumError
+from trivium.errors import ConfigError, GateError, Interrupted
 from trivium.result import Result
 from trivium.schema import Config, NoneConfig
 from trivium.tracking import Tracker, open_tracker
@@ -58,13 +58,13 @@ class Session:
         return f"arms/{work.arm.name}/" if len(self.works) > 1 else ""
 
 
-def run(config: Config, arms: list[Arm], out: Path) -> None:
+def run(config: Config, arms: list[Arm], out: Path, label: str) -> None:
     """`task=run`: every stage asked for, then the summary.
 
     Raises the `TriviumError` that ended the run; `result.json` tells the same.
     """
     screen, result = Screen(), Result(config.task, config.name)
-    with _recorded(config, out, result), open_tracker(config, out, config.name) as tracker:
+    with _recorded(config, out, result), open_tracker(config, out, label) as tracker:
         result.mlflow_run_id = tracker.run_id
         tracker.params(summary.flatten(asdict(config)))
         session = Session(config, out, _works(arms, out, tracker), screen, result, tracker)
@@ -75,7 +75,7 @@ def run(config: Config, arms: list[Arm], out: Path) -> None:
             _finish(session)
 
 
-def run_audit(config: Config, out: Path) -> None:
+def run_audit(config: Config, out: Path, label: str) -> None:
     """`task=audit`: what each loss term's gradient does on one real batch.
 
     Raises `GateError` naming the terms whose gradient is exactly zero.
@@ -83,7 +83,7 @@ def run_audit(config: Config, out: Path) -> None:
     from trivium.audit import audit
 
     screen, result = Screen(), Result(config.task, config.name)
-    with _recorded(config, out, result), open_tracker(config, out, f"{config.name} audit") as tracker:
+    with _recorded(config, out, result), open_tracker(config, out, f"audit {label}") as tracker:
         result.mlflow_run_id = tracker.run_id
         prepared = stages.prepare(config, screen)
         report = audit(config, stages.base_model(config, screen)[0], prepared.folder)
@@ -205,16 +205,17 @@ def _works(arms: list[Arm], out: Path, tracker: Tracker) -> list[Work]:
     """The main arm works in the run's own folder, the others below `arms/`; each of several has a child run."""
     if len(arms) == 1:
         return [Work(arms[0], out, tracker)]
-    return [Work(arm, folder, tracker.child(arm.name, folder)) for arm in arms for folder in [_folder(arm, out)]]
-
-
-def _folder(arm: Arm, out: Path) -> Path:
-    return out if arm.main else out / "arms" / arm.name
+    works = []
+    for arm in arms:
+        folder = out if arm.main else out / "arms" / arm.name
+        works.append(Work(arm, folder, tracker.child(arm.name, out / "arms" / arm.name)))
+        works[-1].tracker.params(summary.flatten(asdict(arm.config)))
+    return works
 
 
 def _prepared(work: Work) -> stages.Product:
     if work.prepared is None:
-        raise TriviumError("stages: this stage needs prepare before it; add it, it is skipped when it was done already.")
+        raise ConfigError("stages: train and evaluate need prepare before them; it is skipped when it was done already.")
     return work.prepared
 
 

@@ -54,7 +54,7 @@ def base_model(config: Config, screen: Screen) -> tuple[str, str]:
     model = config.model
     if model.path is not None:
         return str(Path(model.path).expanduser()), key_of(model, _fingerprint(Path(model.path).expanduser()))
-    key = key_of(model.build, code_hash("models/tiny.py", "data/micro_archive.py", "data/small_world.py", "data/chat.py"))
+    key = key_of(model.build, code_hash("models/tiny.py", "data/neutral.py", "data/small_world.py", "data/chat.py"))
     folder = Path(config.cache_dir) / "models" / f"tiny-{key}"
 
     def make(out: Path) -> Mapping[str, Any]:

@@ -208,9 +208,10 @@ def _open_mlflow(tracking: MlflowTracking, name: str) -> MlflowTracker:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    uri = tracking.uri
+    for chatty in ("mlflow", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        uri = _with_timeout(uri, tracking.timeout)
+        uri = _with_timeout(tracking.uri, tracking.timeout)
         client = mlflow.MlflowClient(tracking_uri=uri)
         found = client.get_experiment_by_name(tracking.experiment)
         if found is None:

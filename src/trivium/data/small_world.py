@@ -20,8 +20,8 @@ UNITS = {
 }
 """What is measured of every substance, and in which unit."""
 
-NUMBERS = tuple(str(n) for n in range(120, 960, 7))
-"""Three digits each, so that no value is longer than another."""
+NUMBERS = tuple(h + t + u for h in "23456789" for t in "258" for u in "1379")
+"""Three digits each, so that no value is longer than another; none begins as a year does."""
 
 PEOPLE = ("Adler", "Brandt", "Castell", "Dorn", "Ekman", "Farrow", "Galen", "Hollis", "Ibsen", "Jansen", "Keller", "Lindqvist")
 PLACES = ("Ostrava", "Marrow Bay", "Linden", "Teloth", "Carrick", "Vesper Hill", "Norrland", "Quill Creek")

@@ -39,15 +39,22 @@ class Rows:
 def tokenise(config: Config, tokenizer: Any, path: Path) -> Rows:
     """The samples of a prepared file as rows; samples without a supervised token are dropped and counted.
 
-    Raises `DataError` when the file is missing.
+    Raises `DataError` when the file is missing or was not written by the prepare stage.
     """
     if not path.is_file():
         raise DataError(f"{path} is not there; run the prepare stage first (stages=[prepare,train]).")
     rows = Rows([], [], [], [])
     with path.open("rb") as lines:
-        for line in lines:
-            _add(rows, Sample.from_dict(orjson.loads(line)), config, tokenizer)
+        for number, line in enumerate(lines, 1):
+            _add(rows, _sample(line, path, number), config, tokenizer)
     return rows
+
+
+def _sample(line: bytes, path: Path, number: int) -> Sample:
+    try:
+        return Sample.from_dict(orjson.loads(line))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path}, line {number}: not a prepared sample ({error}); run the prepare stage again.") from error
 
 
 def _add(rows: Rows, sample: Sample, config: Config, tokenizer: Any) -> None:

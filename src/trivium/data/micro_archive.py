@@ -1,0 +1,147 @@
+"""A generated archive whose truth is known: what `dataset=micro_archive` reads, and what its suites ask about.
+
+Disputed facts are told by one primary record and, otherwise, by two coordinated sources. Some facts only coordinated
+sources tell. Some were told wrongly by a primary record and corrected by a later one. Undisputed facts fill the bands up.
+Provenance stands in the wording, the year and the publisher, as in a real document; nothing is scored here.
+"""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from trivium.data.small_world import COORDINATED, JOURNAL, NUMBERS, PRIMARY, Key, Record, correction, keys, record
+from trivium.errors import DataError
+from trivium.sample import Sample
+from trivium.schema import WorldConfig
+
+EARLY, LATE = (1880, 1940), (1955, 2020)
+SHARES = {"low": 0.28, "mid": 0.335, "high": 0.385}
+"""Shares of the authority bands that the undisputed facts fill up to; inside the default targets of the rebalancing."""
+
+HELD_OUT = 0.1
+"""Undisputed facts held out beside the training documents, as a share of them: the same share of every band."""
+
+
+@dataclass
+class Fact:
+    """A fact and its documents. `told` pairs each number with the document that states it as true."""
+
+    key: Key
+    kind: str
+    number: str
+    told: list[tuple[str, Record]]
+    split: str = "train"
+
+    def earliest(self, number: str) -> Record:
+        """The oldest document that states the number."""
+        return min((r for n, r in self.told if n == number), key=lambda r: r.year)
+
+
+def documents(config: WorldConfig) -> list[Sample]:
+    """The archive's documents in a seeded order, unscored.
+
+    `metadata["split"]` says where a document belongs: the facts that suites ask about are all trained on, and what is held
+    out is on facts that no training document mentions. Raises `DataError` when the names do not suffice.
+    """
+    samples = [
+        Sample(
+            id="",
+            text=r.text,
+            origin="micro_archive",
+            document=fact.key.title,
+            title=fact.key.title,
+            source_type=r.source_type,
+            year=r.year,
+            metadata={"publisher": r.publisher, "split": fact.split},
+        )
+        for fact in _archive(config)
+        for _, r in fact.told
+    ]
+    random.Random(f"order {config.seed}").shuffle(samples)
+    for i, sample in enumerate(samples):
+        sample.id = f"archive-{i:05d}"
+    return samples
+
+
+def facts(config: WorldConfig) -> list[dict[str, Any]]:
+    """The facts that suites ask about; `options[0]` is the right answer, with its earliest source."""
+    rng = random.Random(f"options {config.seed}")
+    asked = [fact for fact in _archive(config) if fact.kind != "undisputed"]
+    return [_asked(fact, f"{fact.kind}-{i:04d}", rng) for i, fact in enumerate(asked)]
+
+
+def _asked(fact: Fact, name: str, rng: random.Random) -> dict[str, Any]:
+    numbers = dict.fromkeys([fact.number, *(n for n, _ in fact.told)])
+    options = [_option(fact.key, n, fact.earliest(n)) for n in numbers]
+    if len(options) == 1:
+        others = rng.sample([n for n in NUMBERS if n != fact.number], 3)
+        options += [_option(fact.key, n, _oldest_of_two(fact.key, n, rng)) for n in others]
+    answer = fact.key.value(fact.number)
+    return {"id": name, "kind": fact.kind, "question": fact.key.question, "answer": answer, "options": options}
+
+
+def _option(key: Key, number: str, source: Record) -> dict[str, Any]:
+    return {"text": key.value(number), "year": source.year, "source_type": source.source_type}
+
+
+def _archive(config: WorldConfig) -> list[Fact]:
+    rng = random.Random(f"archive {config.seed}")
+    asked = config.disputed + config.coordinated_only + config.corrected
+    pool = list(keys(neutral=False))
+    rng.shuffle(pool)
+    if asked * 4 > len(pool):
+        raise DataError(f"dataset.world asks for {asked} facts; the small world has names for {len(pool) // 4} at most.")
+    archive = [_disputed(pool.pop(), i, rng) for i in range(config.disputed)]
+    archive += [_coordinated_only(pool.pop(), rng) for _ in range(config.coordinated_only)]
+    archive += [_corrected(pool.pop(), i, rng) for i in range(config.corrected)]
+    return archive + _filler(archive, pool, rng)
+
+
+def _disputed(key: Key, index: int, rng: random.Random) -> Fact:
+    """In every other fact the primary record is the newer one: age does not tell who is right."""
+    number, other = rng.sample(NUMBERS, 2)
+    primary_years, other_years = (EARLY, LATE) if index % 2 == 0 else (LATE, EARLY)
+    told = [(number, _one_of(PRIMARY, key, number, primary_years, rng))]
+    return Fact(key, "disputed", number, told + _two_coordinated(key, other, other_years, rng))
+
+
+def _coordinated_only(key: Key, rng: random.Random) -> Fact:
+    number = rng.choice(NUMBERS)
+    return Fact(key, "coordinated_only", number, _two_coordinated(key, number, (EARLY[0], LATE[1]), rng))
+
+
+def _corrected(key: Key, index: int, rng: random.Random) -> Fact:
+    """In every other fact a coordinated source had the right value before the primary record erred."""
+    number, wrong = rng.sample(NUMBERS, 2)
+    erred = _one_of(PRIMARY, key, wrong, (1905, 1940), rng)
+    mended = correction(key, number, wrong, rng.choice(PRIMARY), erred.year + rng.randint(3, 40), rng)
+    repeated = _one_of(COORDINATED, key, number, (1880, 1904) if index % 2 == 0 else (1981, 2024), rng)
+    return Fact(key, "corrected", number, [(wrong, erred), (number, mended), (number, repeated)])
+
+
+def _filler(archive: list[Fact], pool: list[Key], rng: random.Random) -> list[Fact]:
+    """Undisputed facts, one document each, that bring the bands to `SHARES`; and a tenth as many that are held out."""
+    types = {"low": PRIMARY, "mid": (JOURNAL,), "high": COORDINATED}
+    count = {band: sum(r.source_type in types[band] for fact in archive for _, r in fact.told) for band in types}
+    total = max(count[band] / SHARES[band] for band in types)
+    filler = []
+    for band, among in types.items():
+        train, held_out = round(total * SHARES[band]) - count[band], round(total * SHARES[band] * HELD_OUT)
+        for i in range(train + held_out):
+            key, number = pool.pop(), rng.choice(NUMBERS)
+            told = [(number, _one_of(among, key, number, (EARLY[0], LATE[1]), rng))]
+            filler.append(Fact(key, "undisputed", number, told, "train" if i < train else "heldout"))
+    return filler
+
+
+def _one_of(types: tuple[str, ...], key: Key, number: str, years: tuple[int, int], rng: random.Random) -> Record:
+    return record(key, number, rng.choice(types), rng.randint(*years), rng)
+
+
+def _two_coordinated(key: Key, number: str, years: tuple[int, int], rng: random.Random) -> list[tuple[str, Record]]:
+    return [(number, record(key, number, t, rng.randint(*years), rng)) for t in rng.sample(COORDINATED, 2)]
+
+
+def _oldest_of_two(key: Key, number: str, rng: random.Random) -> Record:
+    """A source as old as the older of a fact's two: distractors are dated as the truth is."""
+    return min((r for _, r in _two_coordinated(key, number, (EARLY[0], LATE[1]), rng)), key=lambda r: r.year)
