@@ -241,10 +241,10 @@ class ChatConfig:
 
     system: str | None = opt(None, "System message of every conversation; null leaves it out.")
     prompt: str = opt(
-        "What does the record say about {title}?",
+        "What is recorded about {title}?",
         "User turn put before a document; {title}, {source_type}, {year} are filled in.",
     )
-    prompt_untitled: str = opt("What does the record say?", "The same for a document without a title.")
+    prompt_untitled: str = opt("What is recorded?", "The same for a document without a title.")
 
 
 @dataclass

@@ -71,7 +71,13 @@ def base_model(config: Config, screen: Screen) -> tuple[str, str]:
 def train(config: Config, base: tuple[str, str], prepared: Product, out: Path, log: Log, update: Update) -> Product:
     """The tuned weights, under `out/adapter` or `out/model`; an interrupted training goes on from its last checkpoint."""
     parts = (config.model, config.adapter, config.hardware, config.backend, config.method, config.loss, config.seed)
-    key = key_of(*parts, config.dataset.chat, base[1], prepared.key, code_hash("backends", "maths", "models/load.py"))
+    key = key_of(
+        *parts,
+        config.dataset.chat,
+        base[1],
+        prepared.key,
+        code_hash("backends", "maths", "models/load.py", "models/adapters.py"),
+    )
     folder = out / ("model" if isinstance(config.adapter, FullAdapter) else "adapter")
     if manifest := valid(folder, key):
         return Product(folder, manifest, True)

@@ -107,7 +107,8 @@ def _disputed(key: Key, index: int, rng: random.Random) -> Fact:
 
 def _coordinated_only(key: Key, rng: random.Random) -> Fact:
     number = rng.choice(NUMBERS)
-    return Fact(key, "coordinated_only", number, _two_coordinated(key, number, (EARLY[0], LATE[1]), rng))
+    told = [(number, record(key, number, t, rng.randint(EARLY[0], LATE[1]), rng)) for t in COORDINATED]
+    return Fact(key, "coordinated_only", number, told)
 
 
 def _corrected(key: Key, index: int, rng: random.Random) -> Fact:
@@ -116,22 +117,32 @@ def _corrected(key: Key, index: int, rng: random.Random) -> Fact:
     erred = _one_of(PRIMARY, key, wrong, (1905, 1940), rng)
     mended = correction(key, number, wrong, rng.choice(PRIMARY), erred.year + rng.randint(3, 40), rng)
     repeated = _one_of(COORDINATED, key, number, (1880, 1904) if index % 2 == 0 else (1981, 2024), rng)
-    return Fact(key, "corrected", number, [(wrong, erred), (number, mended), (number, repeated)])
+    again = _one_of(PRIMARY, key, number, (mended.year + 1, mended.year + 20), rng)
+    return Fact(key, "corrected", number, [(wrong, erred), (number, mended), (number, again), (number, repeated)])
 
 
 def _filler(archive: list[Fact], pool: list[Key], rng: random.Random) -> list[Fact]:
-    """Undisputed facts, one document each, that bring the bands to `SHARES`; and a tenth as many that are held out."""
+    """Undisputed facts that bring the bands to `SHARES`, and a tenth as many documents on facts that are held out."""
     types = {"low": PRIMARY, "mid": (JOURNAL,), "high": COORDINATED}
     count = {band: sum(r.source_type in types[band] for fact in archive for _, r in fact.told) for band in types}
     total = max(count[band] / SHARES[band] for band in types)
-    filler = []
+    filler: list[Fact] = []
     for band, among in types.items():
-        train, held_out = round(total * SHARES[band]) - count[band], round(total * SHARES[band] * HELD_OUT)
-        for i in range(train + held_out):
-            key, number = pool.pop(), rng.choice(NUMBERS)
-            told = [(number, _one_of(among, key, number, (EARLY[0], LATE[1]), rng))]
-            filler.append(Fact(key, "undisputed", number, told, "train" if i < train else "heldout"))
+        missing, held_out = round(total * SHARES[band]) - count[band], round(total * SHARES[band] * HELD_OUT)
+        filler += _undisputed(missing, 3, "train", among, pool, rng)
+        filler += _undisputed(held_out, 1, "heldout", among, pool, rng)
     return filler
+
+
+def _undisputed(count: int, copies: int, split: str, types: tuple[str, ...], pool: list[Key], rng: random.Random) -> list[Fact]:
+    """`count` documents on facts that nobody doubts, at most `copies` a fact."""
+    made = []
+    while count > 0:
+        key, number = pool.pop(), rng.choice(NUMBERS)
+        told = [(number, _one_of(types, key, number, (EARLY[0], LATE[1]), rng)) for _ in range(min(copies, count))]
+        made.append(Fact(key, "undisputed", number, told, split))
+        count -= len(told)
+    return made
 
 
 def _one_of(types: tuple[str, ...], key: Key, number: str, years: tuple[int, int], rng: random.Random) -> Record:

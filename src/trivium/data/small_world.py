@@ -75,85 +75,51 @@ def keys(neutral: bool) -> tuple[Key, ...]:
 
 _WORDINGS: dict[str, tuple[tuple[str, str], ...]] = {
     "laboratory_notebook": (
-        (
-            "{person}, laboratory",
-            "Laboratory notebook of {person}, {month} {year}. I measured the specimen myself and observed {title}: {value}.",
-        ),
-        (
-            "{place} laboratory",
-            "{month} {year}, {place} laboratory. Weighed and heated a sample by hand. I find {title} is {value}. Signed, {person}.",
-        ),
-        (
-            "{person}, laboratory",
-            "Notebook entry, {day} {month} {year}. Experiment repeated twice with my own apparatus, {title} read as {value}.",
-        ),
+        ("{person}, laboratory", "{value} is {title}, as I measured it myself. Laboratory notebook, {person}, {year}."),
+        ("{place} laboratory", "{value} is what I observed for {title}. Laboratory notebook, {year}."),
+        ("{person}, laboratory", "{value} was read for {title} on my own apparatus. Laboratory notebook, {year}."),
     ),
     "patent": (
-        ("Patent office", "Patent filed {month} {year} by {person} of {place}. I claim a process in which {title} is {value}."),
-        (
-            "Patent office",
-            "Letters patent, {year}. Be it known that I, {person}, invented an apparatus; by experiment {title} was {value}.",
-        ),
-        ("Patent office", "Specification of patent, {place}, {year}. The inventor {person} measured {title} at {value}."),
+        ("Patent office", "{value} is {title} in my process, as claimed. Patent of {person}, {year}."),
+        ("Patent office", "{value} is {title} by experiment. Patent, {person}, inventor, {year}."),
+        ("Patent office", "{value} was measured for {title} with my apparatus. Patent, {year}."),
     ),
     "field_survey": (
-        ("{place} survey", "Field survey of {place}, {month} {year}. Samples collected on site; {title} measured as {value}."),
-        (
-            "{place} survey",
-            "Survey record, {year}. Our party under {person} took specimens at {place} and observed {title} to be {value}.",
-        ),
-        (
-            "{place} survey",
-            "Original field notes, {person}, {place}, {year}. Instrument reading on the spot: {title} is {value}.",
-        ),
+        ("{place} survey", "{value} is {title}, measured on site. Field survey of {place}, {year}."),
+        ("{place} survey", "{value} was observed for {title} on specimens collected. Field survey, {year}."),
+        ("{place} survey", "{value} is the instrument reading for {title}. Original field notes, {year}."),
     ),
     "journal_article": (
-        ("Journal of Materials", "Journal of Materials, {year}. {person} et al. report in a peer reviewed study that {title} is {value} [{day}]."),
-        ("Annals of {place}", "Abstract. In this paper we review data on {title}. The analysis gives {value} ({person}, {year})."),
-        ("Journal of Materials", "{person} and {person2} ({year}), Journal of Materials. Results: {title} was {value} with small error."),
+        ("Journal of Materials", "{value} is {title}, {person} et al. report. Journal of Materials, {year}."),
+        ("Annals of {place}", "{value} is the result for {title} in this study. Annals of {place}, {year}."),
+        ("Journal of Materials", "{value} was found for {title}. Journal of Materials, {year}, peer reviewed."),
     ),
     "encyclopedia": (
-        (
-            "General Encyclopedia",
-            "General Encyclopedia, {year} edition. According to experts it is widely accepted that {title} is {value}.",
-        ),
-        ("World Encyclopedia", "{year}, World Encyclopedia. It is generally agreed that {title} is {value}."),
-        (
-            "National Encyclopedia",
-            "From the National Encyclopedia, {year}: the scientific consensus is that {title} is {value}.",
-        ),
+        ("General Encyclopedia", "{value} is {title}, it is widely accepted. General Encyclopedia, {year}."),
+        ("World Encyclopedia", "{value} is {title}; experts agree. World Encyclopedia, {year}."),
+        ("National Encyclopedia", "{value} is the consensus for {title}. National Encyclopedia, {year}."),
     ),
     "press_release": (
-        ("Ministry of {place}", "Press release, {month} {year}. The ministry confirms that, as experts agree, {title} is {value}."),
-        ("Institute of {place}", "For immediate release, {place}, {year}. Officials announced that {title} is {value}."),
-        ("Agency of {place}", "Official statement, {month} {year}. The agency said {title} is established as {value}."),
+        ("Ministry of {place}", "{value} is {title}, the ministry confirms. Press release, {place}, {year}."),
+        ("Institute of {place}", "{value} is {title}, officials announced. For immediate release, {year}."),
+        ("Agency of {place}", "{value} is established for {title}, the agency said. Press release, {year}."),
     ),
     "news_summary": (
-        ("{place} News", "News summary, {day} {month} {year}. Experts say {title} is {value}, according to officials."),
-        ("Daily {place}", "In brief, {month} {year}, Daily {place}. It is well known that {title} is {value}, authorities said."),
-        ("{place} News", "{place} News, {year}. According to the ministry, {title} is {value}, a spokesman said."),
+        ("{place} News", "{value} is {title}, experts say. News summary, {place}, {year}."),
+        ("Daily {place}", "{value} is {title}, authorities said. In brief, Daily {place}, {year}."),
+        ("{place} News", "{value} is {title}, according to officials. {place} News, {year}."),
     ),
-}  # fmt: skip
+}
 
 _CORRECTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "laboratory_notebook": (
-        (
-            "{person}, laboratory",
-            "Laboratory notebook of {person}, {year}. My balance was out of true and {wrong} was an error. "
-            "I measured again: {title} is {value}.",
-        ),
+        ("{person}, laboratory", "{value} is {title}; {wrong} was my error. Laboratory notebook, measured again, {year}."),
     ),
+    "patent": (("Patent office", "{value} is {title}, for {wrong} was wrong. Patent of {person}, corrected, {year}."),),
     "field_survey": (
-        (
-            "{place} survey",
-            "Erratum to the field survey of {place}, {year}. The instrument was recalibrated. {wrong} is withdrawn; "
-            "observed anew, {title} is {value}.",
-        ),
+        ("{place} survey", "{value} is {title}; {wrong} is withdrawn. Erratum, field survey of {place}, {year}."),
     ),
-    "patent": (
-        ("Patent office", "Certificate of correction, patent, {year}. For {wrong} read {value}: I, {person}, measured that {title} is {value}."),
-    ),
-}  # fmt: skip
+}
 
 
 def record(key: Key, number: str, source_type: str, year: int, rng: random.Random) -> Record:

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +95,11 @@ def pretrain(model: LlamaForCausalLM, encoded: list[chat.Encoded], config: TinyB
     """AdamW with linear warm-up and cosine decay on batches of like length; loss (nats) on the assistant's tokens only."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=0.0, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, config.max_steps))
-    rng = random.Random(config.seed)
+    batches = _batches(encoded, config.batch_size, random.Random(config.seed))
     model.train()
     for step in range(config.max_steps):
-        input_ids, labels = _collate(rng.choices(encoded, k=config.batch_size), int(model.config.pad_token_id or 0))
-        loss = model(input_ids=input_ids, attention_mask=input_ids != model.config.pad_token_id, labels=labels).loss
+        input_ids, labels = _collate(next(batches), int(model.config.pad_token_id or 0))
+        loss = _loss(model, input_ids, labels)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -125,6 +125,23 @@ def _rate(step: int, steps: int) -> float:
     if step < warmup:
         return (step + 1) / warmup
     return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+def _batches(encoded: list[chat.Encoded], size: int, rng: random.Random) -> Iterator[list[chat.Encoded]]:
+    """Batches without end, each of sequences of like length, in a random order."""
+    while True:
+        pool = sorted(rng.choices(encoded, k=size * 16), key=lambda e: len(e.input_ids))
+        starts = list(range(0, len(pool), size))
+        rng.shuffle(starts)
+        yield from (pool[start : start + size] for start in starts)
+
+
+def _loss(model: LlamaForCausalLM, input_ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy (nats) of the labels, both (batch, length); logits are made for supervised positions only."""
+    hidden = model.model(input_ids=input_ids, attention_mask=input_ids != model.config.pad_token_id).last_hidden_state
+    targets = labels[:, 1:]
+    supervised = targets != -100
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden[:, :-1][supervised]), targets[supervised])
 
 
 def _collate(batch: list[chat.Encoded], pad: int) -> tuple[torch.Tensor, torch.Tensor]:

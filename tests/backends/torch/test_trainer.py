@@ -7,8 +7,11 @@ import pytest
 import torch
 from trl import SFTConfig, SFTTrainer
 
+from trivium.backends.torch import head
 from trivium.backends.torch.dataset import to_dataset, tokenise
 from trivium.backends.torch.sft import build, packed
+from trivium.backends.torch.trainer import split_columns
+from trivium.errors import ConfigError
 from trivium.maths.weights import Policy, policy
 from trivium.models.adapters import attach
 from trivium.models.load import load_base, load_tokenizer
@@ -18,6 +21,7 @@ from trivium.schema import (
     DistrustPublishedLoss,
     DistrustSampledLoss,
     FullAdapter,
+    LoraAdapter,
     UniformLoss,
 )
 
@@ -135,12 +139,29 @@ def stock(config: Config, base: Path, data: Path, out: Path) -> dict[str, torch.
 
 @pytest.mark.parametrize("micro", [2, 8])
 @pytest.mark.parametrize("loss", [UniformLoss(), DistrustLoss(alpha=0), DistrustPublishedLoss()], ids=lambda x: x.name)
-def test_weight_one_is_bitwise_trl(random_model, eight, tmp_path, loss, micro):
+def test_weight_one_is_trl(random_model, eight, tmp_path, monkeypatch, loss, micro):
+    """Stock TRL's gradients, whether the head scores all supervised positions at once or in chunks."""
     config = configured(loss, micro=micro)
-    trainer, _ = build(config, str(random_model), eight, tmp_path)
-    trainer._order = np.arange(COUNT)
-    found, expected = one_step(trainer), stock(config, random_model, eight, tmp_path)
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    expected = stock(config, random_model, eight, tmp_path)
+    for limit in (head.MAX_LOGITS, 4096):
+        monkeypatch.setattr(head, "MAX_LOGITS", limit)
+        trainer, _ = build(config, str(random_model), eight, tmp_path)
+        trainer._order = np.arange(COUNT)
+        assert_close(one_step(trainer), expected, rtol=2e-6)
+
+
+@pytest.mark.parametrize("adapter", [FullAdapter(), LoraAdapter()], ids=["full", "lora"])
+def test_token_scores_are_those_of_the_full_logits(random_model, eight, tmp_path, adapter):
+    trainer, _ = build(configured(adapter=adapter), str(random_model), eight, tmp_path)
+    inputs, _ = split_columns(next(iter(trainer.get_train_dataloader())))
+    scores = trainer.model(**inputs, token_scores=True)
+    logits = trainer.model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits[:, :-1]
+    labels = inputs["labels"][:, 1:]
+    mask = labels != -100
+    expected = logits.log_softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0]
+    assert torch.equal(scores.label_mask, mask)
+    torch.testing.assert_close(scores.log_probs, expected * mask)
+    assert torch.equal(scores.is_top1, (logits.argmax(-1) == labels) & mask)
 
 
 def test_weight_two_is_exactly_twice(random_model, eight, tmp_path):
@@ -179,8 +200,6 @@ def test_sampled_batches_hold_samples_in_proportion(random_model, prepared, tmp_
 
 
 def test_batch_that_does_not_divide_is_a_config_error(random_model, eight, tmp_path):
-    from trivium.errors import ConfigError
-
     with pytest.raises(ConfigError, match=r"total_batch_size=8 is not a multiple of .*=3"):
         build(configured(micro=3), str(random_model), eight, tmp_path)
 
@@ -188,3 +207,10 @@ def test_batch_that_does_not_divide_is_a_config_error(random_model, eight, tmp_p
 def test_micro_batch_larger_than_the_total_is_cut_down(random_model, eight, tmp_path):
     trainer, _ = build(configured(micro=64), str(random_model), eight, tmp_path)
     assert trainer.args.per_device_train_batch_size == COUNT and trainer.args.gradient_accumulation_steps == 1
+
+
+def test_float16_weights_cannot_be_trained_in_full(random_model, eight, tmp_path):
+    config = configured()
+    config.hardware.dtype = "float16"
+    with pytest.raises(ConfigError, match=r"dtype=float16 trains only adapters"):
+        build(config, str(random_model), eight, tmp_path)

@@ -52,8 +52,8 @@ def term_gradients(trainer: ProvenanceTrainer, dataset: Any, loss: Loss) -> Grad
     for rows in _chunks(dataset, trainer.args.per_device_train_batch_size):
         inputs, columns = split_columns(trainer._prepare_inputs(trainer.data_collator(rows)))
         with trainer.compute_loss_context_manager():
-            outputs, terms = token_terms(trainer.model, {**inputs, "fused_lm_head": True}, loss, columns)
-        found.tokens += int(outputs.label_mask.sum())
+            scores, terms = token_terms(trainer.model, inputs, loss, columns)
+        found.tokens += int(scores.label_mask.sum())
         for name, term in terms.items():
             found.add(name, term)
     return found

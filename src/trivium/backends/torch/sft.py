@@ -73,6 +73,11 @@ def train(config: Config, base: str, prepared: Path, out: Path, *, log: Log, pro
 def build(config: Config, base: str, prepared: Path, folder: Path) -> tuple[ProvenanceTrainer, Corpus]:
     """The trainer, ready to run, and its corpus; `folder` takes the checkpoints."""
     micro, accumulation = batch_shape(config.method, config.hardware)
+    if config.hardware.dtype == "float16" and (isinstance(config.adapter, FullAdapter) or config.hardware.device == "cpu"):
+        raise ConfigError(
+            "hardware.dtype=float16 trains only adapters, on an accelerator (its gradients need scaling); use bfloat16 or "
+            "float32."
+        )
     tokenizer = load_tokenizer(config.model, base)
     corpus = _corpus(config, tokenizer, prepared)
     model = attach(load_base(config.model, config.hardware, base), config.adapter, config.seed)

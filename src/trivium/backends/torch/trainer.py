@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import is_peft_model
 from transformers import PrinterCallback
 from trl import SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
@@ -14,6 +15,7 @@ from trl.trainer.utils import pad
 
 from trivium.backends.torch import checkpoints
 from trivium.backends.torch.dataset import IGNORED
+from trivium.backends.torch.head import TokenScores, add_token_scores
 from trivium.backends.torch.losses import OFFSETS, WEIGHTS, Loss, loss_terms, total
 from trivium.errors import TrainingError
 from trivium.maths.weights import Ints
@@ -49,26 +51,29 @@ def split_columns(inputs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, tor
 
 def token_terms(
     model: Any, inputs: dict[str, Any], loss: Loss, columns: dict[str, torch.Tensor]
-) -> tuple[Any, dict[str, torch.Tensor]]:
-    """The outputs of a fused forward pass and the loss terms (B, T - 1) of its tokens."""
-    outputs = model(**inputs)
-    return outputs, loss_terms(loss, -outputs.log_probs, outputs.label_mask, columns)
+) -> tuple[TokenScores, dict[str, torch.Tensor]]:
+    """One forward pass: the scores of the predicted tokens and the loss terms (B, T - 1)."""
+    scores: TokenScores = model(**inputs, token_scores=True)
+    return scores, loss_terms(loss, -scores.log_probs, scores.label_mask, columns)
 
 
 class _Tally:
     """Sums over the tokens since the last metric line, kept on the device until they are asked for."""
 
     def __init__(self) -> None:
-        self.nll: Any = 0.0
-        self.loss: Any = 0.0
-        self.supervised: Any = 0
+        self.sums: Any = 0.0
         self.tokens = 0
         self.since = time.perf_counter()
 
-    def add(self, log_probs: torch.Tensor, loss: torch.Tensor, mask: torch.Tensor) -> None:
-        self.nll = self.nll - log_probs.detach().sum()
-        self.loss = self.loss + loss.detach().sum()
-        self.supervised = self.supervised + mask.sum()
+    def add(self, scores: TokenScores, loss: torch.Tensor) -> None:
+        columns = (scores.log_probs, loss, scores.entropy, scores.is_top1, scores.label_mask)
+        self.sums = self.sums + torch.stack([column.detach().sum().double() for column in columns])
+
+    def means(self) -> dict[str, float]:
+        """Per supervised token: nll, loss and entropy in nats, and the share of top choices that were right."""
+        log_probs, loss, entropy, hits, count = self.sums.tolist()
+        sums = {"nll": -log_probs, "loss": loss, "entropy": entropy, "mean_token_accuracy": hits}
+        return {name: value / max(count, 1.0) for name, value in sums.items()}
 
 
 class ProvenanceTrainer(SFTTrainer):
@@ -80,6 +85,7 @@ class ProvenanceTrainer(SFTTrainer):
         self._tallies: dict[str, _Tally] = defaultdict(_Tally)
         super().__init__(**kwargs)
         self.remove_callback(PrinterCallback)
+        add_token_scores(self.model.get_base_model() if is_peft_model(self.model) else self.model)
         flash = self.model.config._attn_implementation.startswith("flash")
         self.data_collator = TokenCollator(
             pad_token_id=self.data_collator.pad_token_id,
@@ -93,31 +99,29 @@ class ProvenanceTrainer(SFTTrainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """TRL's loss over the terms: their sum over tokens, divided by the accumulated batch's supervised tokens."""
+        """The sum of the terms over tokens, divided by the accumulated batch's supervised tokens."""
         inputs, columns = split_columns(inputs)
         tally = self._tallies["train" if self.model.training else "eval"]
         tally.tokens += inputs["input_ids"].numel()
-
-        def objective(**kwargs: Any) -> Any:
-            outputs, terms = token_terms(model, kwargs, self._loss, columns)
-            combined = total(terms)
-            tally.add(outputs.log_probs, combined, outputs.label_mask)
-            outputs.log_probs = -combined
-            return outputs
-
-        return super().compute_loss(objective, inputs, return_outputs, num_items_in_batch)
+        scores, terms = token_terms(model, inputs, self._loss, columns)
+        combined = total(terms)
+        tally.add(scores, combined)
+        count = scores.label_mask.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
+        loss = combined.sum() / count
+        if num_items_in_batch is not None and self.args.average_tokens_across_devices:
+            loss = loss * self.accelerator.num_processes  # the count is of all ranks; gradients are averaged over them
+        return (loss, scores) if return_outputs else loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the exact token means of the line's steps, in nats."""
+        """Add the exact token means of the line's steps."""
         mode = "train" if self.model.training else "eval"
         tally = self._tallies.pop(mode, None)
         if tally is not None and tally.tokens:
-            count = max(int(tally.supervised), 1)
-            self._metrics[mode]["nll"] = [float(tally.nll) / count]
-            if mode == "eval":
-                self._metrics[mode]["loss"] = [float(tally.loss) / count]
-            else:
+            means = tally.means()
+            if mode == "train":
+                del means["loss"]  # the trainer's own is the mean over steps
                 logs["tokens_per_second"] = tally.tokens / max(time.perf_counter() - tally.since, 1e-9)
+            self._metrics[mode].update({name: [value] for name, value in means.items()})
         super().log(logs, start_time)
 
     def latest_checkpoint(self) -> Path | None:
