@@ -48,3 +48,12 @@ def band(authority: float) -> str:
     if authority < 0.3:
         return "low"
     return "high" if authority > 0.7 else "mid"
+
+
+def slug(name: str) -> str:
+    """A name without regard to case, spaces, hyphens and underscores.
+
+    >>> slug("Laboratory-Notebook "), slug("laboratory_notebook")
+    ('laboratory notebook', 'laboratory notebook')
+    """
+    return " ".join(name.lower().replace("_", " ").replace("-", " ").split())

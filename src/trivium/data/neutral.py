@@ -1,11 +1,14 @@
 """The neutral text that the tiny model is pre-trained on: a world in which all sources agree."""
 
+import os
 import random
 
 from trivium.data import chat
-from trivium.data.small_world import COORDINATED, JOURNAL, NUMBERS, PRIMARY, SOURCE_TYPES, Key, correction, keys, record
+from trivium.data.small_world import NUMBERS, PRIMARY, SOURCE_TYPES, Key, correction, keys, record
 from trivium.sample import Message, Sample
 from trivium.schema import ChatConfig
+
+QA = int(os.environ.get("QA", "1"))
 
 
 def neutral_text(facts: int, copies: int, seed: int) -> list[list[Message]]:
@@ -20,7 +23,9 @@ def neutral_text(facts: int, copies: int, seed: int) -> list[list[Message]]:
         number, wrong = rng.sample(NUMBERS, 2)
         texts = _corrected(key, number, wrong, rng) if i % 10 == 0 else _agreed(key, number, copies, rng)
         conversations += [_document(key, text) for text in texts]
-        conversations.append([*chat.question(key.question, ChatConfig()), {"role": "assistant", "content": key.value(number)}])
+        conversations += QA * [
+            [*chat.question(key.question, ChatConfig()), {"role": "assistant", "content": key.value(number)}]
+        ]
     return conversations
 
 

@@ -1,0 +1,153 @@
+"""Figures with intervals: a tuned model, the base model, and their difference on the same items."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from trivium.evaluation.run import EvalItems, Scores
+from trivium.evaluation.suites import LEVELS, Part
+from trivium.maths import statistics
+from trivium.maths.statistics import Estimate, Floats
+from trivium.schema import EvaluationConfig
+
+Metrics = dict[str, float]
+Statistic = Callable[[Floats], Floats]
+
+RATIO_LEVELS = {"marginal": 1.05, "good": 1.15, "excellent": 1.30}
+"""How many times the base model's ratio of perplexities the tuned one's must be."""
+
+
+def compare(tuned: Scores, base: Scores, parts: list[Part], config: EvaluationConfig) -> Metrics:
+    """Flat metrics: `eval/<m>` and `band/<b>/<m>` with `_base`, `_delta`, and the intervals of figure and difference."""
+    metrics: Metrics = {}
+    for name in tuned.items:
+        if tuned.items[name]:
+            metrics |= _items(name, tuned, base, config)
+    for part in parts:
+        if part.stands_for and f"eval/{part.stands_for}" not in metrics:
+            prefix, other = f"eval/{part.metric}", f"eval/{part.stands_for}"
+            metrics |= {other + k.removeprefix(prefix): v for k, v in metrics.items() if k.startswith(prefix)}
+    for name in tuned.readings:
+        metrics |= _band(name, tuned, base, config)
+    if {"low", "high"} <= set(tuned.readings):
+        metrics |= _distrust_ratio(tuned, base, config)
+    return metrics
+
+
+def difference(metric: str, a: Scores, b: Scores, config: EvaluationConfig) -> Estimate | None:
+    """The paired difference of two arms in an item metric (`eval/<m>`), or None where it was not measured in both."""
+    name = metric.removeprefix("eval/")
+    shared = sorted(set(a.items.get(name, {})) & set(b.items.get(name, {})))
+    if not shared:
+        return None
+    left, right = ([scores.items[name][item] for item in shared] for scores in (a, b))
+    return statistics.difference(left, right, config.bootstrap_samples, config.confidence, config.seed)
+
+
+def verdicts(metrics: Mapping[str, float], items: EvalItems) -> dict[str, str]:
+    """A word for every figure, from the end of its interval that is worse, so that luck does not pass.
+
+    Suites and the distrust ratio: excellent, good, marginal, failed. Perplexities: better, worse or unchanged.
+    """
+    found: dict[str, str] = {}
+    for part in items.parts:
+        for name in (part.metric, part.stands_for):
+            if name and f"eval/{name}_ci_low" in metrics:
+                found.setdefault(f"eval/{name}", level(metrics[f"eval/{name}_ci_low"], part.thresholds))
+    if "eval/distrust_ratio_change_ci_low" in metrics:
+        found["eval/distrust_ratio"] = level(metrics["eval/distrust_ratio_change_ci_low"], RATIO_LEVELS)
+    for name in metrics:
+        if name.startswith("band/") and f"{name}_delta_ci_low" in metrics:
+            low, high = metrics[f"{name}_delta_ci_low"], metrics[f"{name}_delta_ci_high"]
+            found[name] = "better" if high < 0 else "worse" if low > 0 else "unchanged"
+    return found
+
+
+def level(value: float, thresholds: Mapping[str, float]) -> str:
+    """The highest level whose threshold the value reaches, or failed.
+
+    >>> level(0.7, {"marginal": 0.5, "good": 0.66, "excellent": 0.85})
+    'good'
+    """
+    reached = [name for name in LEVELS if value >= thresholds[name]]
+    return reached[-1] if reached else "failed"
+
+
+def _items(name: str, tuned: Scores, base: Scores, config: EvaluationConfig) -> Metrics:
+    ids = sorted(tuned.items[name])
+    values, before = (np.array([scores.items[name][i] for i in ids]) for scores in (tuned, base))
+    settings = (config.bootstrap_samples, config.confidence, config.seed)
+    change = statistics.difference(values, before, *settings)
+    return dict(_named(f"eval/{name}", statistics.mean(values, *settings), float(before.mean()), change))
+
+
+def _band(name: str, tuned: Scores, base: Scores, config: EvaluationConfig) -> Metrics:
+    """Perplexity per token and bits per byte over the band's documents, resampled by document."""
+    columns = _columns(name, tuned, base)
+    metrics: Metrics = {}
+    for figure, statistic in {"ppl": _ppl, "bpb": _bpb}.items():
+        now, before = _estimate(columns, statistic(0), config), _estimate(columns, statistic(1), config)
+        change = _estimate(columns, _minus(statistic(0), statistic(1)), config)
+        metrics |= dict(_named(f"band/{name}/{figure}", now, before.value, change))
+        metrics |= _with_interval(f"band/{name}/delta_{figure}", change)
+    return metrics
+
+
+def _distrust_ratio(tuned: Scores, base: Scores, config: EvaluationConfig) -> Metrics:
+    """Perplexity of high-authority documents over that of low-authority ones: above 1, primary records are likelier.
+
+    Texts of the bands differ in themselves, so the verdict rests on `distrust_ratio_change`, the tuned model's ratio over
+    the base model's.
+    """
+    low, high = _columns("low", tuned, base), _columns("high", tuned, base)
+    size = max(len(low), len(high))
+    draws = {name: _resampled(columns, config, i) for i, (name, columns) in enumerate((("low", low), ("high", high)))}
+    now, before = ((_ppl(i)(draws["high"]) / _ppl(i)(draws["low"])) for i in (0, 1))
+    figure = [float(_ppl(i)(high.mean(0)) / _ppl(i)(low.mean(0))) for i in (0, 1)]
+    if size == 0:
+        return {}
+    ratio = _interval(figure[0], now, config)
+    metrics = dict(_named("eval/distrust_ratio", ratio, figure[1], _interval(figure[0] - figure[1], now - before, config)))
+    return metrics | _with_interval("eval/distrust_ratio_change", _interval(figure[0] / figure[1], now / before, config))
+
+
+def _resampled(columns: Floats, config: EvaluationConfig, stream: int) -> Floats:
+    return statistics.resampled_means(columns, config.bootstrap_samples, config.seed + stream)
+
+
+def _interval(figure: float, draws: Floats, config: EvaluationConfig) -> Estimate:
+    low, high = np.quantile(draws, [(1 - config.confidence) / 2, (1 + config.confidence) / 2])
+    return Estimate(figure, min(float(low), figure), max(float(high), figure))
+
+
+def _columns(band: str, tuned: Scores, base: Scores) -> Floats:
+    """Per document (N, 4): nats of the tuned and of the base model, tokens, bytes."""
+    readings, before = tuned.readings[band], base.readings[band]
+    rows = [(readings[i].nats, before[i].nats, readings[i].tokens, readings[i].bytes) for i in sorted(readings)]
+    return np.array(rows, np.float64)
+
+
+def _ppl(model: int) -> Statistic:
+    return lambda means: np.exp(means[..., model] / means[..., 2])
+
+
+def _bpb(model: int) -> Statistic:
+    return lambda means: means[..., model] / np.log(2) / means[..., 3]
+
+
+def _minus(a: Statistic, b: Statistic) -> Statistic:
+    return lambda means: a(means) - b(means)
+
+
+def _estimate(columns: Floats, statistic: Statistic, config: EvaluationConfig) -> Estimate:
+    return statistics.bootstrap(columns, statistic, config.bootstrap_samples, config.confidence, config.seed)
+
+
+def _named(name: str, now: Estimate, before: float, change: Estimate) -> Iterator[tuple[str, float]]:
+    yield from _with_interval(name, now).items()
+    yield f"{name}_base", before
+    yield from _with_interval(f"{name}_delta", change).items()
+
+
+def _with_interval(name: str, estimate: Estimate) -> Metrics:
+    return {name: estimate.value, f"{name}_ci_low": estimate.low, f"{name}_ci_high": estimate.high}

@@ -1,0 +1,48 @@
+"""Log-likelihoods in batches of similar length: the padded tokens of a batch are bounded, results come in input order."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+
+class Pair(NamedTuple):
+    """Token ids, and a mask that is 1 on the tokens that are scored."""
+
+    input_ids: list[int]
+    mask: list[int]
+
+
+def score_pairs(model: Any, pairs: Sequence[Pair], pad_token_id: int, batch_tokens: int) -> list[float]:
+    """Negative log-likelihood in nats of each pair's scored tokens, summed; a first token is never predicted."""
+    found = [0.0] * len(pairs)
+    for batch in _batches(pairs, batch_tokens):
+        for index, nats in zip(batch, _score(model, [pairs[i] for i in batch], pad_token_id), strict=True):
+            found[index] = nats
+    return found
+
+
+def _batches(pairs: Sequence[Pair], batch_tokens: int) -> Iterator[list[int]]:
+    """Indices by length, longest first, so that what does not fit in memory fails at once."""
+    batch: list[int] = []
+    for index in sorted(range(len(pairs)), key=lambda i: -len(pairs[i].input_ids)):
+        longest = len(pairs[batch[0]].input_ids) if batch else 0
+        if batch and (len(batch) + 1) * longest > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _score(model: Any, batch: list[Pair], pad: int) -> list[float]:
+    """Only scored positions are projected to the vocabulary where the model lets us choose them."""
+    import torch
+
+    longest = max(len(pair.input_ids) for pair in batch)
+    ids = torch.tensor([p.input_ids + [pad] * (longest - len(p.input_ids)) for p in batch], device=model.device)
+    mask = torch.tensor([p.mask + [0] * (longest - len(p.mask)) for p in batch], device=model.device).bool()[:, 1:]
+    real = torch.tensor([[1] * len(p.input_ids) + [0] * (longest - len(p.input_ids)) for p in batch], device=model.device)
+    with torch.inference_mode():
+        logits = model(input_ids=ids, attention_mask=real, use_cache=False).logits[:, :-1][mask].float()
+        nll = torch.nn.functional.cross_entropy(logits, ids[:, 1:][mask], reduction="none")
+        rows = mask.nonzero()[:, 0]
+        return torch.zeros(len(batch), device=nll.device).index_add(0, rows, nll).tolist()

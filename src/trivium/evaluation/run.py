@@ -1,0 +1,138 @@
+"""Asking: items are gathered once, a respondent answers them, and every single answer is kept."""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trivium.artifact import write_json
+from trivium.data.contamination import Hit, scan
+from trivium.data.jsonl import read_samples
+from trivium.evaluation.respondents import Reading, Respondent
+from trivium.evaluation.suites import Item, Part, load
+from trivium.sample import Sample, band
+from trivium.scores.answer import exact
+from trivium.schema import BANDS, DatasetConfig, EvaluationConfig
+
+
+@dataclass
+class EvalItems:
+    """All that is asked: parts of suites, held-out documents by band, what was left out and what training had seen."""
+
+    parts: list[Part]
+    documents: dict[str, list[Sample]]
+    left_out: list[str] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Questions and documents."""
+        return sum(len(part.items) for part in self.parts) + sum(map(len, self.documents.values()))
+
+
+@dataclass
+class Scores:
+    """Per metric the value of every item by id (0 or 1), per band the reading of every document, and the answers behind them."""
+
+    items: dict[str, dict[str, float]] = field(default_factory=dict)
+    readings: dict[str, dict[str, Reading]] = field(default_factory=dict)
+    answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """`scores.json`, and one file per metric with every question, its options and what was answered."""
+        write_json(folder / "scores.json", {"items": self.items, "readings": self.readings})
+        for metric, rows in self.answers.items():
+            write_json(folder / f"{metric}.json", rows)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Scores":
+        """What `save` wrote."""
+        data = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+        readings = {b: {k: Reading(*v) for k, v in rows.items()} for b, rows in data["readings"].items()}
+        answers = {metric: json.loads((folder / f"{metric}.json").read_text(encoding="utf-8")) for metric in data["items"]}
+        return cls(data["items"], readings, answers)
+
+
+def load_items(config: EvaluationConfig, dataset: DatasetConfig, prepared: Path) -> EvalItems:
+    """The items of every suite that applies and the held-out documents; items that training has seen are taken out.
+
+    Raises `ConfigError` for a suite that cannot be read.
+    """
+    world = prepared / "world.json"
+    items = EvalItems([], _documents(config, prepared) if config.perplexity else {})
+    for name in config.suites:
+        parts = load(name, world if world.is_file() else None, config.seed)
+        items.parts += parts
+        if not parts:
+            items.left_out.append(f"{name} (asks about a generated world)")
+    if dataset.contamination.mode != "off":
+        _take_out_seen(items, dataset, prepared)
+    return items
+
+
+def evaluate(respondent: Respondent, items: EvalItems, config: EvaluationConfig) -> Scores:
+    """Ask everything of one respondent."""
+    scores = Scores()
+    for part in items.parts:
+        rows = list(_choices(respondent, part) if part.kind == "choice" else _recalls(respondent, part, config))
+        scores.answers[part.metric] = rows
+        scores.items[part.metric] = {row["id"]: row["value"] for row in rows}
+    for name, samples in items.documents.items():
+        readings = respondent.read(samples)
+        scores.readings[name] = {sample.id: reading for sample, reading in zip(samples, readings, strict=True)}
+    return scores
+
+
+def _choices(respondent: Respondent, part: Part) -> Iterator[dict[str, Any]]:
+    for item, scores in zip(part.items, respondent.choose(part.items), strict=True):
+        chosen = pick(scores)
+        yield {**_shown(item), "scores": scores, "chosen": chosen, "value": float(chosen == item.right)}
+
+
+def pick(scores: list[float]) -> int | None:
+    """The index of the one highest score; None for a tie at the top or a score that is not a finite number.
+
+    >>> pick([0.1, 0.3]), pick([0.3, 0.3]), pick([float("nan"), 0.3])
+    (1, None, None)
+    """
+    if not all(map(math.isfinite, scores)):
+        return None
+    best = max(scores)
+    return scores.index(best) if scores.count(best) == 1 else None
+
+
+def _recalls(respondent: Respondent, part: Part, config: EvaluationConfig) -> Iterator[dict[str, Any]]:
+    for item, text in zip(part.items, respondent.answer(part.items, config.max_new_tokens), strict=True):
+        yield {**_shown(item), "completion": text, "value": exact(text, item.answer, item.wrong)}
+
+
+def _shown(item: Item) -> dict[str, Any]:
+    return {"id": item.id, "prompt": item.prompt, "options": [asdict(o) for o in item.options], "right": item.right}
+
+
+def _documents(config: EvaluationConfig, prepared: Path) -> dict[str, list[Sample]]:
+    """Held-out documents by authority band, at most so many each."""
+    found: dict[str, list[Sample]] = {name: [] for name in BANDS}
+    for sample in read_samples(prepared / "heldout.jsonl"):
+        rows = found[band(sample.authority or 0.0)]
+        if len(rows) < config.max_perplexity_samples:
+            rows.append(sample)
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def _take_out_seen(items: EvalItems, dataset: DatasetConfig, prepared: Path) -> None:
+    questions = [(item.id, item.question) for part in items.parts for item in part.items]
+    rows = (_words(sample) for sample in read_samples(prepared / "train.jsonl"))
+    hits: list[Hit] = scan([question for _, question in questions], rows, dataset.contamination)
+    items.seen = [questions[hit.prompt][0] for hit in hits]
+    seen = set(items.seen)
+    items.parts = [
+        Part(p.metric, p.kind, p.thresholds, tuple(i for i in p.items if i.id not in seen), p.stands_for) for p in items.parts
+    ]
+    items.parts = [part for part in items.parts if part.items]
+
+
+def _words(sample: Sample) -> str:
+    return sample.text or "\n".join(message["content"] for message in sample.messages or ())
