@@ -223,15 +223,13 @@ def _paths_exist(config: Config) -> Iterator[str]:
 
 def _data_files_exist(config: Config) -> Iterator[str]:
     """Lexicons and suites are named, or given as YAML files."""
-    here = Path(__file__).parent
-    named = [
-        ("dataset.provenance.markers", here / "data/lexicons/markers", config.dataset.provenance.markers),
-        ("dataset.provenance.priors", here / "data/lexicons/priors", config.dataset.provenance.priors),
-    ]
+    provenance = config.dataset.provenance
+    named = [("dataset.provenance.markers", ["default"], provenance.markers)]
+    named += [("dataset.provenance.priors", ["default"], provenance.priors)]
     if config.evaluation.name != "none":
-        named += [("evaluation.suites", here / "evaluation/suites", suite) for suite in config.evaluation.suites]
-    for key, folder, value in named:
-        shipped = [p.stem for p in folder.glob("*.yaml")]
+        suites = [p.stem for p in (Path(__file__).parent / "evaluation/suites").glob("*.yaml")]
+        named += [("evaluation.suites", suites, suite) for suite in config.evaluation.suites]
+    for key, shipped, value in named:
         if value not in shipped and not Path(value).is_file():
             yield f"{key}: {value!r} is neither shipped nor a file; {nearest(value, shipped)}"
 

@@ -41,7 +41,8 @@ class Screen:
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
         )
-        with Progress(*columns, console=self.console, transient=True, refresh_per_second=4) as progress:
+        live = self.console.is_terminal
+        with Progress(*columns, console=self.console, transient=True, refresh_per_second=4, disable=not live) as progress:
             task = progress.add_task(title, total=None, note="")
 
             def update(done: int, total: int, metrics: Mapping[str, float]) -> None:

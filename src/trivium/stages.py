@@ -119,7 +119,9 @@ def _score(config: Config, base: str, items: "EvalItems", tuned: Product | None)
         model = load_base(config.model, config.hardware, base)
     else:
         model = load_tuned(config.model, config.hardware, base, tuned.folder.parent)
-    respondent = TorchRespondent(model, tokenizer, config.dataset.chat, config.hardware.eval_batch_tokens)
+    respondent = TorchRespondent(
+        model, tokenizer, config.dataset.chat, config.hardware.eval_batch_tokens, config.model.max_length
+    )
     return score(respondent, items, config.evaluation)
 
 

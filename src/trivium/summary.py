@@ -81,6 +81,18 @@ def items_note(items: "EvalItems") -> str:
     return f"{items.count} items{left_out}"
 
 
+def judge_contamination(mode: str, items: "EvalItems", screen: Screen | None) -> None:
+    """Say which evaluation items training had seen, or raise `GateError` if `mode` is strict."""
+    if not items.seen:
+        return
+    names = ", ".join(items.seen[:5]) + (" …" if len(items.seen) > 5 else "")
+    sentence = f"contamination: {len(items.seen)} evaluation items stand in the training data ({names})"
+    if mode == "strict":
+        raise GateError(f"{sentence}; remove them from the data or the suite, or set dataset.contamination.mode=warn.")
+    if screen is not None:
+        screen.warn(f"{sentence}; they are left out.")
+
+
 # --- the audit -------------------------------------------------------------------------------------------------------
 
 
