@@ -233,7 +233,7 @@ class ContaminationConfig:
     """When an evaluation item counts as seen in training."""
 
     mode: str = opt("warn", "strict: exit 3; warn: drop the item and say so; off.", choices=("strict", "warn", "off"))
-    ngram: int = opt(8, "Words in a row shared with a training row.", ge=3)
+    ngram: int = opt(10, "Words in a row shared with a training row.", ge=3)
     jaccard: float = opt(0.8, "Word-set Jaccard similarity with a training row.", gt=0, le=1)
 
 

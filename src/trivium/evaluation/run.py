@@ -13,8 +13,8 @@ from trivium.data.jsonl import read_samples
 from trivium.evaluation.respondents import Reading, Respondent
 from trivium.evaluation.suites import Item, Part, load
 from trivium.sample import Sample, band
-from trivium.scores.answer import exact
 from trivium.schema import BANDS, DatasetConfig, EvaluationConfig
+from trivium.scores.answer import exact
 
 
 @dataclass

@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from trivium.errors import ConfigError
+from trivium.evaluation import EvalItems, load_items
+from trivium.evaluation.suites import SHIPPED, Item, load
+from trivium.schema import ContaminationConfig, DatasetConfig, EvaluationConfig
+
+
+def scenarios() -> tuple[Item, ...]:
+    (part,) = load("source_reliability", None, seed=0)
+    return part.items
+
+
+def test_there_are_more_than_twenty_scenarios_over_many_fields() -> None:
+    assert len(scenarios()) >= 24
+    assert len({item.question for item in scenarios()}) == len(scenarios())
+    assert all(len(item.options) == 4 for item in scenarios())
+
+
+HEURISTICS = {
+    "oldest": lambda item: min(range(4), key=lambda i: item.options[i].year),
+    "newest": lambda item: max(range(4), key=lambda i: item.options[i].year),
+    "longest": lambda item: max(range(4), key=lambda i: len(item.options[i].text)),
+    "shortest": lambda item: min(range(4), key=lambda i: len(item.options[i].text)),
+    **{f"position {n}": lambda item, n=n: n for n in range(4)},
+}
+
+
+@pytest.mark.parametrize("name", HEURISTICS)
+def test_the_right_scenario_option_cannot_be_guessed(name: str) -> None:
+    hits = sum(HEURISTICS[name](item) == item.right for item in scenarios())
+    assert hits / len(scenarios()) <= 0.42, f"{name} finds {hits}"
+
+
+def test_the_oldest_source_is_at_chance_on_disputed_facts(items: EvalItems) -> None:
+    part = next(p for p in items.parts if p.metric == "source_preference")
+    oldest = [min(range(2), key=lambda i: item.options[i].year) == item.right for item in part.items]
+    assert 0.4 <= sum(oldest) / len(oldest) <= 0.6
+
+
+def test_options_are_shuffled_by_seed_and_keep_their_answer() -> None:
+    first, again, other = (load("source_reliability", None, seed)[0].items for seed in (0, 0, 1))
+    assert first == again
+    assert [item.right for item in first] != [item.right for item in other]
+    assert [item.answer for item in first] == [item.answer for item in other]
+
+
+def test_world_suites_are_left_out_where_there_is_no_world(tmp_path: Path, archive: Path) -> None:
+    (tmp_path / "train.jsonl").write_bytes((archive / "train.jsonl").read_bytes())
+    (tmp_path / "heldout.jsonl").write_bytes((archive / "heldout.jsonl").read_bytes())
+    items = load_items(EvaluationConfig(), DatasetConfig(), tmp_path)
+    assert [part.metric for part in items.parts] == ["source_reliability"]
+    assert "small_world" in items.left_out[0]
+
+
+@pytest.mark.parametrize("damage", ["parts: 3", "parts: [{kind: riddle}]", "parts: [", "- 1"])
+def test_a_damaged_suite_is_one_sentence(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "mine.yaml").write_text(damage)
+    with pytest.raises(ConfigError, match=r"mine\.yaml is not a suite"):
+        load(str(tmp_path / "mine.yaml"), None, seed=0)
+
+
+def test_own_suites_are_yaml_files(tmp_path: Path) -> None:
+    data = yaml.safe_load((SHIPPED / "source_reliability.yaml").read_text())
+    data["parts"][0].update(metric="mine", items=data["parts"][0]["items"][:3])
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(data))
+    (part,) = load(str(tmp_path / "mine.yaml"), None, seed=0)
+    assert (part.metric, len(part.items)) == ("mine", 3)
+
+
+def test_items_that_training_has_seen_are_taken_out_and_named(tmp_path: Path, archive: Path) -> None:
+    item = scenarios()[0]
+    row = (archive / "train.jsonl").read_bytes().splitlines()[0]
+    (tmp_path / "heldout.jsonl").write_bytes(b"")
+    text = yaml.safe_load(row)
+    text["text"] = f"Somebody once asked: {item.question} Nobody knew."
+    import json
+
+    (tmp_path / "train.jsonl").write_text(json.dumps(text) + "\n")
+    items = load_items(EvaluationConfig(), DatasetConfig(contamination=ContaminationConfig(mode="warn")), tmp_path)
+    assert items.seen == [item.id]
+    assert item.id not in {i.id for part in items.parts for i in part.items}
