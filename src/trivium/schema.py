@@ -31,12 +31,12 @@ def opt(default: Any, doc: str, **rules: Any) -> Any:
 class TinyBuild:
     """How the embedded model is made when `model.path` is not set."""
 
-    vocab_size: int = opt(1024, "Entries of the byte-level BPE vocabulary, special tokens included.", ge=300, le=65536)
+    vocab_size: int = opt(896, "Entries of the byte-level BPE vocabulary, special tokens included.", ge=300, le=65536)
     hidden_size: int = opt(128, "Width of the residual stream.", ge=16, le=4096)
     intermediate_size: int = opt(256, "Width of the MLP.", ge=16, le=16384)
     num_hidden_layers: int = opt(2, "Transformer blocks.", ge=1, le=64)
     num_attention_heads: int = opt(4, "Attention heads; must divide hidden_size.", ge=1, le=64)
-    max_steps: int = opt(600, "Pre-training optimiser steps.", ge=1)
+    max_steps: int = opt(500, "Pre-training optimiser steps.", ge=1)
     batch_size: int = opt(64, "Pre-training sequences a step.", ge=1)
     learning_rate: float = opt(3e-3, "Pre-training peak learning rate (AdamW, cosine).", gt=0)
     facts: int = opt(400, "Neutral facts in the pre-training text.", ge=20)
@@ -176,9 +176,9 @@ class DistrustPublishedLoss:
 class WorldConfig:
     """How much the generated archive holds, in facts."""
 
-    disputed: int = opt(120, "Facts told once by a primary record and twice, differently, by coordinated sources.", ge=4)
-    coordinated_only: int = opt(40, "Facts that only coordinated sources state.", ge=4)
-    corrected: int = opt(40, "Facts whose primary record was later corrected by another primary record.", ge=4)
+    disputed: int = opt(100, "Facts told once by a primary record and twice, differently, by coordinated sources.", ge=4)
+    coordinated_only: int = opt(32, "Facts that only coordinated sources state.", ge=4)
+    corrected: int = opt(32, "Facts whose primary record was later corrected by other primary records.", ge=4)
     seed: int = opt(7, "Seed of the world's names and values; independent of the run's seed.", ge=0)
 
 

@@ -1,17 +1,26 @@
-"""Was an evaluation prompt seen in training? Exact copies, shared word n-grams, and word-set similarity."""
+"""Was an evaluation prompt seen in training? Exact copies, shared runs of words, and similar sets of words."""
 
+import math
 import re
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from trivium.schema import ContaminationConfig
 
 _WORD = re.compile(r"\w+")
+_STRENGTH = {"exact": 2, "ngram": 1, "jaccard": 0}
+_SHORTEST = 3
+"""Words of the shortest prompt that is looked for as a whole."""
+
+Gram = tuple[str, ...]
 
 
 class Hit(NamedTuple):
-    """A prompt found in a training row: the prompt's index, how (exact, ngram, jaccard), the row's index, the similarity."""
+    """A prompt found in a training row: index of the prompt, how, index of the row, and how much.
+
+    `value` is 1 for an exact copy, the share of the prompt's n-grams that the row holds, or the Jaccard similarity.
+    """
 
     prompt: int
     kind: str
@@ -20,51 +29,97 @@ class Hit(NamedTuple):
 
 
 def scan(prompts: list[str], rows: Iterable[str], config: ContaminationConfig) -> list[Hit]:
-    """At most one hit a prompt, the first row that shows it; rows are streamed."""
-    words = [_WORD.findall(prompt.lower()) for prompt in prompts]
-    grams = _index(words, config.ngram)
-    members = _members(words)
-    hits: dict[int, Hit] = {}
+    """The strongest hit of each prompt that has one, by prompt; rows are streamed.
+
+    Words are compared in lower case without punctuation. exact: the row holds the whole prompt, word for word; ngram: they
+    share `config.ngram` words in a row; jaccard: their sets of words have at least that similarity. Exact outdoes ngram, and
+    that jaccard; of equal hits the first row's stands.
+    """
+    index, best = _Index(prompts, config), dict[int, Hit]()
     for number, row in enumerate(rows):
-        for hit in _hits_of(number, _WORD.findall(row.lower()), words, grams, members, config):
-            hits.setdefault(hit.prompt, hit)
-    return [hits[index] for index in sorted(hits)]
+        for hit in index.hits(number, _words(row)):
+            if hit.prompt not in best or _rank(hit) > _rank(best[hit.prompt]):
+                best[hit.prompt] = hit
+    return [best[prompt] for prompt in sorted(best)]
 
 
-def _hits_of(
-    number: int,
-    row: list[str],
-    words: list[list[str]],
-    grams: dict[tuple[str, ...], list[int]],
-    members: dict[str, list[int]],
-    config: ContaminationConfig,
-) -> Iterable[Hit]:
-    size = config.ngram
-    for start in range(len(row) - size + 1):
-        for prompt in grams.get(tuple(row[start : start + size]), ()):
-            yield Hit(prompt, "exact" if words[prompt] == row else "ngram", number, 1.0)
-    vocabulary = set(row)
-    shared: dict[int, int] = defaultdict(int)
-    for word in vocabulary & members.keys():
-        for prompt in members[word]:
-            shared[prompt] += 1
-    for prompt, common in shared.items():
-        value = common / (len(vocabulary) + len(set(words[prompt])) - common)
-        if value >= config.jaccard:
-            yield Hit(prompt, "exact" if words[prompt] == row else "jaccard", number, value)
+class _Index:
+    """The prompts by their n-grams and by their rarest words."""
+
+    def __init__(self, prompts: list[str], config: ContaminationConfig) -> None:
+        self._size, self._least = config.ngram, config.jaccard
+        self._words = [_words(prompt) for prompt in prompts]
+        self._sets = [set(words) for words in self._words]
+        self._grams: dict[Gram, list[int]] = defaultdict(list)
+        for prompt, words in enumerate(self._words):
+            for gram in set(_grams(words, min(self._size, len(words)))) if len(words) >= _SHORTEST else ():
+                self._grams[gram].append(prompt)
+        self._lengths = sorted({len(gram) for gram in self._grams})
+        self._vocabulary = {word for words in self._sets for word in words}
+        self._rare = self._rarest()
+        sizes = [len(words) for words in self._sets if words] or [0]
+        self._smallest, self._largest = min(sizes) * self._least, max(sizes) / self._least
+
+    def hits(self, number: int, row: list[str]) -> Iterator[Hit]:
+        """What one row shows."""
+        shared: Counter[int] = Counter()
+        for gram in self._known_grams(row):
+            shared.update(self._grams.get(gram, ()))
+        for prompt, count in shared.items():
+            words = self._words[prompt]
+            if _holds(row, words):
+                yield Hit(prompt, "exact", number, 1.0)
+            elif len(words) > self._size:
+                yield Hit(prompt, "ngram", number, count / len(set(_grams(words, self._size))))
+        yield from self._similar(number, set(row))
+
+    def _known_grams(self, row: list[str]) -> set[Gram]:
+        """The row's n-grams made of prompts' words only: most rows have none."""
+        found: set[Gram] = set()
+        shortest = self._lengths[0] if self._lengths else len(row) + 1
+        start = 0
+        for end, word in enumerate([*row, ""]):
+            if word in self._vocabulary:
+                continue
+            if end - start >= shortest:
+                run = row[start:end]
+                found.update(gram for size in self._lengths for gram in _grams(run, size))
+            start = end + 1
+        return found
+
+    def _similar(self, number: int, row: set[str]) -> Iterator[Hit]:
+        if not self._smallest <= len(row) <= self._largest:
+            return
+        candidates = {prompt for word in row for prompt in self._rare.get(word, ())}
+        for prompt in sorted(candidates):
+            common = len(row & self._sets[prompt])
+            value = common / (len(row) + len(self._sets[prompt]) - common)
+            if value >= self._least:
+                yield Hit(prompt, "jaccard", number, value)
+
+    def _rarest(self) -> dict[str, list[int]]:
+        """Words under which a prompt is looked up: so many of its rarest that every similar enough row has one of them."""
+        often = Counter(word for words in self._sets for word in words)
+        found: dict[str, list[int]] = defaultdict(list)
+        for prompt, words in enumerate(self._sets):
+            needed = len(words) - math.ceil(self._least * len(words) - 1e-9) + 1
+            for word in sorted(words, key=lambda word: (often[word], word))[:needed]:
+                found[word].append(prompt)
+        return found
 
 
-def _index(words: list[list[str]], size: int) -> dict[tuple[str, ...], list[int]]:
-    found: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for prompt, tokens in enumerate(words):
-        for start in range(len(tokens) - size + 1):
-            found[tuple(tokens[start : start + size])].append(prompt)
-    return found
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
 
 
-def _members(words: list[list[str]]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = defaultdict(list)
-    for prompt, tokens in enumerate(words):
-        for word in set(tokens):
-            found[word].append(prompt)
-    return found
+def _grams(words: list[str], size: int) -> Iterator[Gram]:
+    return (tuple(words[start : start + size]) for start in range(len(words) - size + 1))
+
+
+def _holds(row: list[str], words: list[str]) -> bool:
+    """Whether the row has these words one after another."""
+    return any(row[at] == words[0] and row[at : at + len(words)] == words for at in range(len(row) - len(words) + 1))
+
+
+def _rank(hit: Hit) -> tuple[int, float]:
+    return _STRENGTH[hit.kind], hit.value

@@ -1,95 +1,171 @@
-"""Near-duplicates: one-permutation MinHash over byte 8-grams proposes pairs, the texts' exact Jaccard similarity decides.
+"""Near-duplicates by MinHash: sketches stay on disk, sorted bands propose pairs, the whole sketches decide.
 
-Only 32 bytes a document are kept while reading; texts are fetched again for the proposed pairs alone.
-Source of the sketch: Li, Owen and Zhang, "One Permutation Hashing" (2012).
+The set behind a text is its 16-byte windows after lower-casing and leaving white space out, so that wrapped lines do not
+matter, while a changed name or number takes 16 windows or more with it: a short templated sentence that differs in one is
+not a copy. Sketch: one permutation hashing, 128 bins (Li, Owen and Zhang 2012), 8 bits a bin (b-bit
+minwise hashing, Li and König 2010); empty bins are filled from the next one for the bands (Shrivastava and Li 2014).
 """
 
 from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-SHINGLE = 8
-BINS, BANDS = 32, 8
-"""A sketch has 32 minima; 8 bands of 4 propose pairs: with probability 0.997 at similarity 0.85, 0.89 at 0.7."""
+BINS = 128
+WINDOW = 16
+EDGE = WINDOW - 1
+"""Zeros around a text, so that its first and last bytes too stand in 16 windows each."""
 
-MOST_COMPARED = 64
-"""Kept texts that a text is compared with in one bucket, so that templated data stays linear."""
+MAX_BYTES = 1 << 18
+"""Bytes of a text that are compared; the beginning of a longer one stands for all of it."""
 
-Keys = npt.NDArray[np.uint32]
-_ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+RECORD = np.dtype([("digest", "<u8"), ("minima", "u1", BINS), ("filled", "u1", BINS)])
+"""A sketch on disk: a hash of the whole set, the minima (0: empty bin), and the same with empty bins filled."""
 
+ROWS = {8: "<u8", 4: "<u4", 2: "<u2"}
+"""Minima in a band, and the integer that they are read as."""
 
-def normalised(text: str) -> str:
-    """Lower case, white space folded: what counts as the same text."""
-    return " ".join(text.lower().split())
+RECALL = 0.99
+"""Least chance that two texts exactly at the threshold share a band."""
 
+ROUNDS = 8
+"""Texts of a bucket that the others of it are compared with, so that templated data stays linear."""
 
-def band_keys(texts: list[str]) -> Keys:
-    """Band keys (len(texts), 8) of normalised texts; two near-copies share at least one column, almost surely."""
-    data = [text.encode("utf-8").replace(b"\0", b" ") for text in texts]
-    buffer = b"".join(piece + bytes(SHINGLE) for piece in data)
-    windows = np.ndarray((len(buffer) - SHINGLE + 1,), "<u8", buffer, strides=(1,)) * _ODD[0]
-    windows ^= windows >> np.uint64(29)
-    windows *= _ODD[1]
-    owner = np.repeat(np.arange(len(data), dtype=np.int64), [len(piece) + SHINGLE for piece in data])[: len(windows)]
-    inside = np.frombuffer(buffer, np.uint8)[: len(windows)] != 0
-    slot = owner[inside] * BINS + (windows[inside] >> np.uint64(59)).astype(np.int64)
-    minima = np.full(len(data) * BINS, 0xFFFFFFFF, np.uint32)
-    np.minimum.at(minima, slot, (windows[inside] >> np.uint64(27)).astype(np.uint32))
-    return _fold(minima.reshape(len(data), BANDS, BINS // BANDS))
+BLOCK = 1 << 14
+_WHITE = b" \t\n\r\v\f"
+_ODD = tuple(np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93))
+_EMPTY = np.uint32(0xFFFFFFFF)
 
-
-def _fold(minima: Keys) -> Keys:
-    """One number of the minima of each band."""
-    keys = np.zeros(minima.shape[:2], np.uint64)
-    for column in range(minima.shape[2]):
-        keys = (keys ^ minima[:, :, column]) * _ODD[0]
-        keys ^= keys >> np.uint64(31)
-    return (keys >> np.uint64(32)).astype(np.uint32)
+Sketches = npt.NDArray[np.void]
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint64]
 
 
-def duplicates(keys: Keys, text_of: Callable[[int], str], threshold: float) -> npt.NDArray[np.bool_]:
-    """Which of N documents (N, 8) repeat an earlier one: Jaccard similarity of their 8-grams at least `threshold`."""
-    dropped = np.zeros(len(keys), np.bool_)
-    compared: set[tuple[int, int]] = set()
-    for bucket in _buckets(keys):
-        kept: list[tuple[int, set[str]]] = []
-        for index in bucket:
-            if dropped[index]:
-                continue
-            grams = shingles(text_of(index))
-            fresh = [(other, theirs) for other, theirs in kept if (other, index) not in compared]
-            compared.update((other, index) for other, _ in fresh)
-            if any(jaccard(grams, theirs) >= threshold for _, theirs in fresh):
-                dropped[index] = True
-            elif len(kept) < MOST_COMPARED:
-                kept.append((index, grams))
+def normalised(text: str) -> bytes:
+    """What is compared of a text: lower case, no white space, UTF-8."""
+    return text[:MAX_BYTES].lower().encode().translate(None, _WHITE)[:MAX_BYTES]
+
+
+def sketches(texts: list[bytes]) -> Sketches:
+    """Sketches (len(texts),) of normalised texts, all at once."""
+    count = len(texts)
+    hashes = _window_hashes(texts)
+    lengths = np.array([len(text) + EDGE for text in texts])
+    slots = np.repeat(np.arange(count) * BINS, lengths)
+    slots += (hashes >> np.uint64(57)).view(np.int64)
+    minima = np.full(count * BINS, _EMPTY, np.uint32)
+    np.minimum.at(minima, slots, (hashes >> np.uint64(20)).astype(np.uint32))
+    found = np.zeros(count, RECORD)
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    found["digest"] = np.add.reduceat(hashes, starts)
+    found["minima"] = _eight_bits(minima.reshape(count, BINS))
+    found["filled"] = _filled(found["minima"])
+    return found
+
+
+def _window_hashes(texts: list[bytes]) -> Words:
+    """A hash of the 16 bytes that begin at each byte, over all texts; 15 zeros stand before and after each."""
+    buffer = b"".join(bytes(EDGE) + text for text in texts)
+    size = len(buffer)
+    padded = buffer + bytes(2 * WINDOW)
+    eights = np.empty(size + 8, np.uint64)
+    for shift in range(8):
+        part = eights[shift::8]
+        part[:] = np.frombuffer(padded, "<u8", len(part), shift)
+    hashes: Words = eights[:size] * _ODD[0]
+    hashes ^= eights[8:] * _ODD[1]
+    hashes ^= hashes >> np.uint64(29)
+    hashes *= _ODD[2]
+    return hashes
+
+
+def _eight_bits(minima: npt.NDArray[np.uint32]) -> Bytes:
+    """1 to 255, 0 for an empty bin."""
+    folded: Bytes = ((minima >> np.uint32(4)) % np.uint32(255) + np.uint32(1)).astype(np.uint8)
+    folded[minima == _EMPTY] = 0
+    return folded
+
+
+def _filled(minima: Bytes) -> Bytes:
+    """Each empty bin takes the value of the next bin that is not empty, moved by the distance to it."""
+    twice = np.concatenate([minima, minima], axis=1)
+    position = np.where(twice > 0, np.arange(2 * BINS, dtype=np.int16), np.int16(2 * BINS - 1))
+    source = np.minimum.accumulate(position[:, ::-1], axis=1)[:, ::-1][:, :BINS]
+    distance = (source - np.arange(BINS, dtype=np.int16)).astype(np.uint8)
+    filled: Bytes = np.take_along_axis(twice, source.astype(np.int64), axis=1) + distance * np.uint8(37)
+    return filled
+
+
+def duplicates(file: BinaryIO, count: int, among: Bools, threshold: float, tick: Callable[[], None] = lambda: None) -> Bools:
+    """Which of `count` sketched texts (N,) repeat an earlier one, of those that `among` (N,) marks.
+
+    The first of several copies is kept. A text counts as a copy when the estimated Jaccard similarity with an earlier one
+    is at least `threshold`; at a threshold of 1 the sets must be equal.
+    """
+    dropped = np.zeros(count, np.bool_)
+    size = rows_per_band(threshold)
+    for band in range(BINS // size):
+        keys = _band(file, count, band, size)
+        for first, later in _pairs(keys, among, dropped):
+            dropped[later[_similarity(file, first, later) >= threshold]] = True
+        tick()
     return dropped
 
 
-def _buckets(keys: Keys) -> Iterator[list[int]]:
-    """Documents that share a band key, in input order."""
-    for band in range(keys.shape[1]):
-        order = np.argsort(keys[:, band], kind="stable")
-        values = keys[order, band]
-        edges = np.flatnonzero(np.diff(values)) + 1
-        starts, ends = np.concatenate([[0], edges]), np.concatenate([edges, [len(order)]])
-        for start, end in zip(starts[ends - starts > 1].tolist(), ends[ends - starts > 1].tolist(), strict=True):
-            yield order[start:end].tolist()
+def rows_per_band(threshold: float) -> int:
+    """Minima in a band: as many as still propose a pair at the threshold with a chance of 0.99."""
+    for size in ROWS:
+        if 1 - (1 - threshold**size) ** (BINS // size) >= RECALL:
+            return size
+    return min(ROWS)
 
 
-def shingles(text: str) -> set[str]:
-    """The 8-grams of a normalised text; a shorter text is one."""
-    folded = normalised(text)
-    return {folded[i : i + SHINGLE] for i in range(max(1, len(folded) - SHINGLE + 1))}
+def _band(file: BinaryIO, count: int, band: int, size: int) -> npt.NDArray[np.unsignedinteger]:
+    """One band's key of every text (N,)."""
+    keys = np.empty(count, ROWS[size])
+    file.seek(0)
+    for start in range(0, count, BLOCK):
+        rows = np.frombuffer(file.read(RECORD.itemsize * min(BLOCK, count - start)), RECORD)
+        part = np.ascontiguousarray(rows["filled"][:, band * size : (band + 1) * size])
+        keys[start : start + len(rows)] = part.view(ROWS[size])[:, 0]
+    return keys
 
 
-def jaccard(a: set[str], b: set[str]) -> float:
-    """|a ∩ b| / |a ∪ b|; 0 for two empty sets.
+def _pairs(keys: npt.NDArray[np.unsignedinteger], among: Bools, dropped: Bools) -> Iterator[tuple[Ints, Ints]]:
+    """Pairs (first, later) of texts that share a key: in each round a bucket's first text with all others still there."""
+    order = np.flatnonzero(among & ~dropped)
+    order = order[np.argsort(keys[order], kind="stable")]
+    for _ in range(ROUNDS):
+        values = keys[order]
+        head = np.ones(len(order), np.bool_)
+        head[1:] = values[1:] != values[:-1]
+        first = order[np.maximum.accumulate(np.where(head, np.arange(len(order)), 0))]
+        order, first = order[~head], first[~head]
+        if not len(order):
+            return
+        for start in range(0, len(order), BLOCK):
+            yield first[start : start + BLOCK], order[start : start + BLOCK]
+        order = order[~dropped[order]]
 
-    >>> jaccard({"a", "b"}, {"b", "c"})
-    0.3333333333333333
-    """
-    union = len(a | b)
-    return len(a & b) / union if union else 0.0
+
+def _similarity(file: BinaryIO, first: Ints, later: Ints) -> npt.NDArray[np.float64]:
+    """Estimated Jaccard similarity (P,) of pairs: bins that agree among those not empty in both, chance agreement left out."""
+    a, b = _fetch(file, first), _fetch(file, later)
+    used = (a["minima"] > 0) | (b["minima"] > 0)
+    agree = ((a["minima"] == b["minima"]) & used).sum(axis=1) / np.maximum(1, used.sum(axis=1))
+    chance = 1 / 255
+    estimate = np.minimum((agree - chance) / (1 - chance), 1 - 1 / BINS)
+    return np.where(a["digest"] == b["digest"], 1.0, estimate)
+
+
+def _fetch(file: BinaryIO, indices: Ints) -> Sketches:
+    """Sketches of texts by number."""
+    unique, inverse = np.unique(indices, return_inverse=True)
+    parts = []
+    for index in unique.tolist():
+        file.seek(index * RECORD.itemsize)
+        parts.append(file.read(RECORD.itemsize))
+    return np.frombuffer(b"".join(parts), RECORD)[inverse]

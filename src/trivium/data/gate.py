@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from trivium.data.lexicon import TRIVIUM
 from trivium.schema import BANDS, GateConfig, RebalanceConfig
 
 GOOD, ACCEPTABLE, POOR = "good", "acceptable", "poor"
@@ -39,7 +40,8 @@ def _bands(found: Mapping[str, float], targets: GateConfig, shares: RebalanceCon
 
 def _trivium(found: Mapping[str, float], targets: GateConfig) -> Iterator[Finding]:
     least, most = targets.trivium
-    for tag, share in found.items():
+    for tag in TRIVIUM:
+        share = found[tag]
         if share > targets.trivium_poor:
             yield POOR, f"{tag} is {share:.1%} of the samples, at most {targets.trivium_poor:.0%} wanted"
         elif not least - 1e-9 <= share <= most + 1e-9:

@@ -20,7 +20,9 @@ def read_samples(path: Path) -> Iterator[Sample]:
             try:
                 yield Sample.from_dict(orjson.loads(line))
             except (orjson.JSONDecodeError, TypeError) as error:
-                raise DataError(f"{path}:{number}: not a prepared sample ({error}); remove the folder to prepare it anew.") from error
+                raise DataError(
+                    f"{path}:{number}: not a prepared sample ({error}); remove the folder to prepare it anew."
+                ) from error
 
 
 def to_line(sample: Sample) -> bytes:

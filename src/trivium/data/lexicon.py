@@ -1,105 +1,194 @@
-"""Lexicons: versioned YAML data that the scorer matches on words, validated when they are loaded."""
+"""Lexicons: versioned YAML data behind the provenance scores, read safely and validated whole when they are loaded."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from trivium.errors import DataError
+from trivium.data.yamlfile import Entry
 from trivium.sample import slug
 
 SHIPPED = Path(__file__).parent / "lexicons"
 TRIVIUM = ("grammar", "logic", "rhetoric")
+MAX_AUTHORITY = 0.99
+UNKNOWN = "unknown"
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True)
+class Age:
+    """Effect of the year: `older` before the year `before`, `newer` from the year `since` on, none between."""
+
+    before: int
+    older: float
+    since: int
+    newer: float
+
+
+@dataclass(frozen=True)
+class Citation:
+    """`min(most, per_decade · log10(n + 1))` of n citations; `words` are those that brackets and parentheses do not show."""
+
+    per_decade: float
+    most: float
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Effect of each phrase on authority, and the most that all of them may have."""
+
+    most: float
+    words: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Markers:
-    """What the text says of its own provenance; effects are on authority, `evidence` maps kinds to the words that show them."""
+    """What a text and its metadata say of their own provenance.
+
+    Capitals in a phrase must be capitals in the text. `publisher` holds names that count in the metadata only, beside those
+    of `institution`; `primary_modern` caps `primary` in sources as young as `age.since`; `evidence` maps kinds of evidence
+    to the words that show them; `affirmations` are the phrases in which a negation does not negate.
+    """
 
     version: int
     source: str
     base: float
-    age: Mapping[str, float]
-    citation: Mapping[str, float]
-    institution: Mapping[str, Any]
-    consensus: Mapping[str, Any]
-    primary: Mapping[str, Any]
-    evidence: Mapping[str, list[str]]
-    negations: list[str]
+    age: Age
+    citation: Citation
+    institution: Effects
+    publisher: Mapping[str, float]
+    consensus: Effects
+    primary: Effects
+    primary_modern: float
+    evidence: Mapping[str, tuple[str, ...]]
+    negations: tuple[str, ...]
+    affirmations: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Prior:
-    """What is known of a source type before its text is read; `evidence` is a mix of kinds that adds up to 1."""
+    """What is known of a source type before its text is read.
+
+    `evidence` is its mix of kinds, adding up to 1. From the year `later[0]` on a source of this type counts as `later[1]`.
+    """
 
     name: str
     authority: float
     trivium: str
     evidence: Mapping[str, float]
+    later: tuple[int, str] | None = None
 
 
 def load_markers(name: str) -> Markers:
-    """The marker lexicon of a shipped name (`default`) or a YAML file; raises `DataError` for a key or value it cannot hold."""
-    data, path = _read(name, "markers")
-    known = {f.name for f in fields(Markers)}
-    _require(path, set(data) == known, f"needs exactly the keys {', '.join(sorted(known))}; has {', '.join(sorted(data))}")
-    numbers = {"base": data["base"], **data["age"], **data["citation"], **data["institution"]["words"]}
-    for key, value in numbers.items():
-        _require(path, isinstance(value, int | float), f"{key}: {value!r} is not a number")
-    _require(
-        path, all(isinstance(words, list) for words in data["evidence"].values()), "evidence: give a list of words per kind"
+    """The marker lexicon of a shipped name (`default`) or a YAML file; raises `ConfigError` naming the file and the key."""
+    entry = _read(name, "markers")
+    entry.keys("version source base age citation institution publisher consensus primary evidence negations affirmations")
+    age = entry.at("age").keys("before older since newer")
+    age.require(age.number("before", -9999, 9999) <= age.number("since", -9999, 9999), "before must not be later than since")
+    citation = entry.at("citation").keys("per_decade most words")
+    primary = entry.at("primary").keys("most most_modern words")
+    evidence = entry.at("evidence")
+    return Markers(
+        version=int(entry.number("version", 1, 1e6)),
+        source=entry.text("source"),
+        base=entry.number("base", 0, MAX_AUTHORITY),
+        age=Age(
+            int(age.number("before", -9999, 9999)),
+            age.number("older", -1, 1),
+            int(age.number("since", -9999, 9999)),
+            age.number("newer", -1, 1),
+        ),
+        citation=Citation(citation.number("per_decade", 0, 1), citation.number("most", 0, 1), citation.phrases("words")),
+        institution=_effects(entry.at("institution").keys("most words"), 0, 1),
+        publisher=entry.at("publisher").numbers(0, 1),
+        consensus=_effects(entry.at("consensus").keys("most words"), 0, 1),
+        primary=_effects(primary, -1, 0),
+        primary_modern=primary.number("most_modern", -1, 0),
+        evidence={kind: evidence.phrases(kind) for kind in evidence.value},
+        negations=entry.phrases("negations"),
+        affirmations=entry.phrases("affirmations"),
     )
-    words = [*data["institution"]["words"], *data["consensus"]["words"], *data["primary"]["words"], *data["negations"]]
-    odd = [w for w in (*words, *(w for some in data["evidence"].values() for w in some)) if not isinstance(w, str)]
-    _require(path, not odd, f"{odd[:1]} is not a text; put quotes around words such as no, yes, on and off")
-    return Markers(**data)
 
 
-def load_priors(name: str) -> dict[str, Prior]:
-    """Priors by slug of every name and alias; `unknown` is always there. Raises `DataError` as `load_markers` does."""
-    data, path = _read(name, "priors")
-    _require(path, {"unknown", "types"} <= set(data), "needs the keys unknown and types")
-    priors: dict[str, Prior] = {}
-    for key, entry in {"unknown": data["unknown"], **data["types"]}.items():
-        prior = _prior(path, key, entry)
-        for alias in (key, *entry.get("names", ())):
-            other = priors.setdefault(slug(alias), prior)
-            _require(path, other is prior, f"{alias!r} names both {other.name} and {key}; keep one")
-    return priors
+@dataclass(frozen=True)
+class Priors:
+    """Priors by the slug of every name that a source type goes by, and by words within publishers' names."""
+
+    names: Mapping[str, Prior]
+    publishers: Mapping[str, Prior]
+
+    @property
+    def unknown(self) -> Prior:
+        """For sources of no known type."""
+        return self.names[UNKNOWN]
+
+    def of_type(self, value: str) -> Prior | None:
+        """The prior of a source type, by its longest known ending: `utopian fiction` is fiction."""
+        words = slug(value).split(" ")
+        return next((self.names[name] for i in range(len(words)) if (name := " ".join(words[i:])) in self.names), None)
+
+    def of_publisher(self, value: str) -> Prior | None:
+        """The prior that a publisher stands for, by its whole name or else the longest known words in it."""
+        if (named := self.names.get(slug(value))) is not None:
+            return named
+        words = " ".join(["", *_WORD.findall(value.lower()), ""])
+        found = [name for name in self.publishers if f" {name} " in words]
+        return self.publishers[max(found, key=len)] if found else None
+
+    def at(self, prior: Prior, year: int | None) -> Prior:
+        """The same prior, or the one that its type counts as from a certain year on."""
+        if prior.later is None or year is None or year < prior.later[0]:
+            return prior
+        return self.names[slug(prior.later[1])]
 
 
-def _prior(path: Path, key: str, entry: Any) -> Prior:
-    wanted = {"authority", "trivium", "evidence"}
-    _require(
-        path,
-        isinstance(entry, dict) and wanted <= set(entry) <= wanted | {"names"},
-        f"{key}: needs {', '.join(sorted(wanted))}",
-    )
-    authority, mix = entry["authority"], entry["evidence"]
-    _require(
-        path,
-        isinstance(authority, int | float) and 0 <= authority <= 0.99,
-        f"{key}: authority {authority!r} is not in [0, 0.99]",
-    )
-    _require(path, entry["trivium"] in TRIVIUM, f"{key}: trivium {entry['trivium']!r} is not one of {', '.join(TRIVIUM)}")
-    positive = isinstance(mix, dict) and mix and all(isinstance(v, int | float) and v > 0 for v in mix.values())
-    _require(path, bool(positive), f"{key}: evidence must map kinds to numbers above 0")
+def load_priors(name: str) -> Priors:
+    """The priors of a shipped name (`default`) or a YAML file; raises `ConfigError` as `load_markers` does."""
+    whole = _read(name, "priors").keys("version source types")
+    whole.number("version", 1, 1e6)
+    whole.text("source")
+    types = whole.at("types")
+    names: dict[str, Prior] = {}
+    publishers: dict[str, Prior] = {}
+    for key in types.value:
+        entry = types.at(key).keys("authority trivium evidence", optional="names publishers later")
+        prior = _prior(key, entry)
+        _enter(names, (key, *entry.phrases("names", missing=())), prior, entry)
+        _enter(publishers, entry.phrases("publishers", missing=()), prior, entry)
+    types.require(UNKNOWN in names, f"needs an entry `{UNKNOWN}` for sources of no known type")
+    for prior in names.values():
+        known = prior.later is None or slug(prior.later[1]) in names
+        types.at(prior.name).require(known, f"later.type {prior.later and prior.later[1]!r} is not one of the types")
+    return Priors(names, publishers)
+
+
+def _enter(table: dict[str, Prior], names: tuple[str, ...], prior: Prior, entry: Entry) -> None:
+    for name in names:
+        other = table.setdefault(slug(name), prior)
+        entry.require(other is prior, f"the name {name!r} belongs to {other.name} already; keep one")
+
+
+def _read(name: str, kind: str) -> Entry:
+    return Entry.read(SHIPPED / f"{kind}.yaml" if name == "default" else Path(name), f"dataset.provenance.{kind}")
+
+
+def _prior(key: str, entry: Entry) -> Prior:
+    mix = entry.at("evidence").numbers(0, 1e6)
     total = sum(mix.values())
-    return Prior(key, float(authority), entry["trivium"], {kind: value / total for kind, value in mix.items()})
+    entry.require(total > 0, "evidence needs at least one kind with a weight above 0")
+    trivium = entry.text("trivium")
+    entry.require(trivium in TRIVIUM, f"trivium is {trivium!r}; allowed are {', '.join(TRIVIUM)}")
+    later = entry.at("later").keys("since type") if "later" in entry.value else None
+    return Prior(
+        name=key,
+        authority=entry.number("authority", 0, MAX_AUTHORITY),
+        trivium=trivium,
+        evidence={kind: weight / total for kind, weight in mix.items() if weight},
+        later=(int(later.number("since", -9999, 9999)), later.text("type")) if later is not None else None,
+    )
 
 
-def _read(name: str, kind: str) -> tuple[dict[str, Any], Path]:
-    import yaml
-
-    path = SHIPPED / f"{kind}.yaml" if name == "default" else Path(name)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"dataset.provenance.{kind}: {path} cannot be read ({' '.join(str(error).split())}).") from error
-    _require(path, isinstance(data, dict), "must be a mapping")
-    return data, path
-
-
-def _require(path: Path, holds: bool, sentence: str) -> None:
-    if not holds:
-        raise DataError(f"{path}: {sentence}.")
+def _effects(entry: Entry, low: float, high: float) -> Effects:
+    return Effects(entry.number("most", low, high), entry.at("words").numbers(low, high))

@@ -9,13 +9,13 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from trivium.data.small_world import COORDINATED, JOURNAL, NUMBERS, PRIMARY, Key, Record, correction, keys, record
+from trivium.data.small_world import COORDINATED, JOURNAL, NUMBERS, PRIMARY_MIX, Key, Record, correction, keys, record
 from trivium.errors import DataError
 from trivium.sample import Sample
 from trivium.schema import WorldConfig
 
 EARLY, LATE = (1880, 1940), (1955, 2020)
-SHARES = {"low": 0.28, "mid": 0.335, "high": 0.385}
+SHARES = {"low": 0.29, "mid": 0.32, "high": 0.39}
 """Shares of the authority bands that the undisputed facts fill up to; inside the default targets of the rebalancing."""
 
 HELD_OUT = 0.1
@@ -101,7 +101,7 @@ def _disputed(key: Key, index: int, rng: random.Random) -> Fact:
     """In every other fact the primary record is the newer one: age does not tell who is right."""
     number, other = rng.sample(NUMBERS, 2)
     primary_years, other_years = (EARLY, LATE) if index % 2 == 0 else (LATE, EARLY)
-    told = [(number, _one_of(PRIMARY, key, number, primary_years, rng))]
+    told = [(number, _one_of(PRIMARY_MIX, key, number, primary_years, rng))]
     return Fact(key, "disputed", number, told + _two_coordinated(key, other, other_years, rng))
 
 
@@ -114,16 +114,16 @@ def _coordinated_only(key: Key, rng: random.Random) -> Fact:
 def _corrected(key: Key, index: int, rng: random.Random) -> Fact:
     """In every other fact a coordinated source had the right value before the primary record erred."""
     number, wrong = rng.sample(NUMBERS, 2)
-    erred = _one_of(PRIMARY, key, wrong, (1905, 1940), rng)
-    mended = correction(key, number, wrong, rng.choice(PRIMARY), erred.year + rng.randint(3, 40), rng)
+    erred = _one_of(PRIMARY_MIX, key, wrong, (1905, 1940), rng)
+    mended = correction(key, number, wrong, rng.choice(PRIMARY_MIX), erred.year + rng.randint(3, 40), rng)
     repeated = _one_of(COORDINATED, key, number, (1880, 1904) if index % 2 == 0 else (1981, 2024), rng)
-    again = _one_of(PRIMARY, key, number, (mended.year + 1, mended.year + 20), rng)
+    again = _one_of(PRIMARY_MIX, key, number, (mended.year + 1, mended.year + 20), rng)
     return Fact(key, "corrected", number, [(wrong, erred), (number, mended), (number, again), (number, repeated)])
 
 
 def _filler(archive: list[Fact], pool: list[Key], rng: random.Random) -> list[Fact]:
     """Undisputed facts that bring the bands to `SHARES`, and a tenth as many documents on facts that are held out."""
-    types = {"low": PRIMARY, "mid": (JOURNAL,), "high": COORDINATED}
+    types = {"low": PRIMARY_MIX, "mid": (JOURNAL,), "high": COORDINATED}
     count = {band: sum(r.source_type in types[band] for fact in archive for _, r in fact.told) for band in types}
     total = max(count[band] / SHARES[band] for band in types)
     filler: list[Fact] = []

@@ -33,7 +33,8 @@ def pieces(lines: Iterable[str], max_chars: int) -> Iterator[str]:
 
 
 def _parts(lines: Iterable[str], size: int) -> Iterator[Part]:
-    held, length, joint = [], 0, PARAGRAPH
+    held: list[str] = []
+    length, joint = 0, PARAGRAPH
     for line in lines:
         if not line.strip():
             yield from _of_paragraph("".join(held), size, joint)

@@ -1,226 +1,188 @@
 """The provenance scorer: authority and provenance entropy of a text, each explained by the markers that fired.
 
-Authority is `base + Σ effects` of the markers (`mode=dynamic`), the source type's prior (`mode=prior`), or the prior moved by
-`1 − blend` of the effects (`mode=blend`), always within [0, 0.99]. Provenance entropy is the Shannon entropy, in bits, of the
-distribution of evidence kinds: what the text shows, what such a source usually brings, or their mixture.
+Authority is a sum of named contributions, clamped to [0, 0.99]: the source type's prior (`base` where the type is unknown)
+and the effects of the markers in text and metadata. `mode=prior` leaves the effects out, `mode=dynamic` starts from `base` in
+any case, and `mode=blend` scales the effects by `1 − blend`: they move the prior. Averaging it with the score of a text of
+unknown origin instead would pull every well-known source to the middle.
+
+Provenance entropy is the Shannon entropy, in bits, of a distribution over kinds of evidence: those that the text shows, those
+that such a source usually brings, or the mixture of both in which `blend` is the weight of the prior.
 """
 
 import math
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ahocorasick_rs import AhoCorasick, MatchKind
-
-from trivium.data.lexicon import Markers, Prior, load_markers, load_priors
+from trivium.data.lexicon import MAX_AUTHORITY, TRIVIUM, UNKNOWN, Prior, load_markers, load_priors
+from trivium.data.markers import MarkerReader
 from trivium.data.years import parse_year, stated_year
-from trivium.sample import Sample, slug
+from trivium.errors import DataError
+from trivium.sample import Sample
 from trivium.schema import ProvenanceConfig
 
-MAX_AUTHORITY = 0.99
 ASSERTION = "assertion"
-"""The kind of evidence of a text that shows none: a single kind, hence an entropy of 0."""
+"""The kind of evidence that every text is: one beside those that it shows. A text that shows none has an entropy of 0."""
 
-_CITATION = re.compile(
-    r"\[\d{1,3}(?:\s*[,–-]\s*\d{1,3})*\]"  # [3], [3, 4], [3–5]
-    r"|\((?:[^()\d]{0,60}?[A-Z][\w'’-]+[^()\d]{0,40}?,?\s*)?(?:1[5-9]|20)\d\d[a-z]?\)"  # (Author, 1999), Author (1999)
-    r"|\b(?:ibid|op\. cit)\b"
-)
-_SENTENCE = re.compile(r"[.!?;:\n]")
-_NEGATED_WITHIN = 24
-"""Characters before a marker, in its sentence, in which a negation undoes it: about three words."""
-
-_WHERE_TYPE = ("kind", "type", "genre", "publisher_or_source", "publisher", "source", "collection")
-_WHERE_PUBLISHER = ("publisher", "publisher_or_source", "source", "url", "site", "institution")
+_TYPE_KEYS = ("kind", "type", "genre", "document_type")
+_PUBLISHER_KEYS = ("publisher", "publisher_or_source", "source", "journal", "institution", "collection", "site")
+_YEAR_KEYS = ("year", "date", "published", "publication_date", "created")
 
 
 class Provenance(NamedTuple):
-    """Authority in [0, 0.99], entropy in bits, trivium tag, year of the source, and what explains them.
+    """Authority in [0, 0.99], entropy in bits, trivium tag, year and type of the source, and what explains them.
 
-    `evidence` holds the effect of each marker on authority (`institution:ministry`, `age:1911`, `prior:patent` …) and, under
-    `evidence:<kind>`, the share of each kind in the distribution whose entropy is taken.
+    `evidence` holds what each marker added to authority (`prior:patent`, `institution:ministry of`, `age:1911` …); their sum,
+    clamped, is the authority. Under `evidence:<kind>` stand the shares of the distribution whose entropy is taken.
     """
 
     authority: float
     entropy: float
     trivium: str
     year: int | None
+    source_type: str
     evidence: dict[str, float]
 
 
-class Hit(NamedTuple):
-    """A phrase found as whole words, not negated."""
-
-    group: str
-    name: str
-    value: float
-
-
 class Scorer:
-    """Scores samples by a marker lexicon and the priors of source types; loading validates both."""
+    """Scores samples by a marker lexicon and the priors of source types; loading validates both (`ConfigError`)."""
 
     def __init__(self, config: ProvenanceConfig) -> None:
-        self._config = config
-        self._markers: Markers = load_markers(config.markers)
+        markers = load_markers(config.markers)
+        self._mode = config.mode
+        self._blend = config.blend
+        self._base = markers.base
+        self._reader = MarkerReader(markers)
         self._priors = load_priors(config.priors)
-        self._phrases = [phrase for phrase, _ in _phrases(self._markers)]
-        self._meanings = [meanings for _, meanings in _phrases(self._markers)]
-        self._automaton = AhoCorasick([p.lower() for p in self._phrases], matchkind=MatchKind.LeftmostLongest)
-        negations = "|".join(re.escape(word) for word in self._markers.negations)
-        self._publisher_hits = lru_cache(maxsize=4096)(lambda publisher: tuple(self._hits(publisher)))
-        self._negation = re.compile(rf"(?:^|\W)(?:{negations})\W", re.IGNORECASE)
+        self._guess = lru_cache(maxsize=8192)(self._guessed)
 
     def score(self, sample: Sample) -> Provenance:
-        """The provenance of one sample; never fails on odd text, and looks at nothing but the sample."""
-        prior = self._prior(sample)
-        year = sample.year if sample.year is not None else _year(sample)
-        trivium = sample.trivium if sample.trivium != "unknown" else prior.trivium
-        if self._config.mode == "given":
-            return self._given(sample, prior, trivium, year)
-        effects: dict[str, float] = {}
-        counts: dict[str, float] = {}
-        if self._config.mode != "prior":
-            effects, counts = self._read(sample, year)
-        authority, origin = self._start(prior)
-        share = 1.0 - self._config.blend if self._config.mode == "blend" else 1.0
-        evidence = {origin: authority, **{name: share * value for name, value in effects.items()}}
-        mix = self._mixture(prior, counts)
-        evidence.update({f"evidence:{kind}": value for kind, value in mix.items()})
-        total = authority + share * sum(effects.values())
-        return Provenance(min(MAX_AUTHORITY, max(0.0, total)), entropy_bits(mix), trivium, year, evidence)
+        """The provenance of one sample, from nothing but the sample.
 
-    def _prior(self, sample: Sample) -> Prior:
-        named = self._priors.get(slug(sample.source_type))
-        if named is not None and named.name != "unknown":
-            return named
-        for key in _WHERE_TYPE:
-            value = sample.metadata.get(key)
-            if isinstance(value, str) and (found := self._priors.get(slug(value))) is not None:
-                return found
-        return next((p for p in self._priors_in(sample)), self._priors["unknown"])
+        Raises `DataError` only in `mode=given`, for an authority or entropy that is no number or out of range.
+        """
+        metadata = sample.metadata
+        publishers = _texts(metadata, _PUBLISHER_KEYS)
+        named = self._guess((sample.source_type, *_texts(metadata, _TYPE_KEYS)), publishers)
+        year = _year(sample)
+        prior = self._priors.at(named, year)
+        if self._mode == "given":
+            authority, entropy, evidence = _given(sample, prior)
+        else:
+            authority, entropy, evidence = self._scored(sample, publishers, prior, year)
+        source_type = named.name if sample.source_type == UNKNOWN else sample.source_type
+        return Provenance(authority, entropy, _tag(sample, prior), year, source_type, evidence)
 
-    def _priors_in(self, sample: Sample) -> Iterator[Prior]:
-        """Source types whose name stands as words in the publisher: `Wikipedia (English), via …`."""
-        for key in _WHERE_TYPE:
-            value = sample.metadata.get(key)
-            if isinstance(value, str):
-                words = f" {' '.join(re.findall(r'[a-z]+', value.lower()))} "
-                yield from (prior for name, prior in self._priors.items() if f" {name} " in words)
+    def _guessed(self, types: tuple[str, ...], publishers: tuple[str, ...]) -> Prior:
+        """The prior by what the source calls itself, else by who publishes it."""
+        for values, look_up in ((types, self._priors.of_type), (publishers, self._priors.of_publisher)):
+            for value in values:
+                if (found := look_up(value)) is not None and found is not self._priors.unknown:
+                    return found
+        return self._priors.unknown
 
-    def _start(self, prior: Prior) -> tuple[float, str]:
-        if self._config.mode == "dynamic":
-            return self._markers.base, "base"
-        return prior.authority, f"prior:{prior.name}"
+    def _scored(
+        self, sample: Sample, publishers: tuple[str, ...], prior: Prior, year: int | None
+    ) -> tuple[float, float, dict[str, float]]:
+        weight = self._prior_weight(prior)
+        evidence = {f"prior:{prior.name}": prior.authority} if weight else {"base": self._base}
+        shown: dict[str, float] = {}
+        if weight < 1:
+            effects, counts = self._reader.read(
+                _words(sample), " | ".join((*publishers, *_texts(sample.metadata, ("url",)))), year
+            )
+            evidence.update((name, (1 - weight) * effect) for name, effect in effects.items())
+            shown = _shares(counts)
+        authority = total_authority(evidence)
+        shares = _mixture(prior.evidence, shown, weight)
+        evidence.update((f"evidence:{kind}", share) for kind, share in shares.items())
+        return authority, entropy_bits(shares.values()), evidence
 
-    def _mixture(self, prior: Prior, counts: dict[str, float]) -> dict[str, float]:
-        """Shares of the kinds of evidence, adding up to 1."""
-        shown = _normalised(counts) or {ASSERTION: 1.0}
-        if self._config.mode == "dynamic":
-            return shown
-        if self._config.mode == "prior":
-            return dict(prior.evidence)
-        weight = self._config.blend
-        kinds = {*prior.evidence, *shown}
-        return {k: weight * prior.evidence.get(k, 0.0) + (1 - weight) * shown.get(k, 0.0) for k in sorted(kinds)}
-
-    def _given(self, sample: Sample, prior: Prior, trivium: str, year: int | None) -> Provenance:
-        """The data's own numbers; what it does not give is the prior's."""
-        authority = prior.authority if sample.authority is None else sample.authority
-        entropy = entropy_bits(dict(prior.evidence)) if sample.entropy is None else sample.entropy
-        return Provenance(authority, entropy, trivium, year, {"given": authority})
-
-    def _read(self, sample: Sample, year: int | None) -> tuple[dict[str, float], dict[str, float]]:
-        """Effects on authority by marker, and counts of evidence by kind."""
-        text = sample.text or " ".join(m["content"] for m in sample.messages or ())
-        hits = set(self._hits(text))
-        published = " ".join(str(sample.metadata[key]) for key in _WHERE_PUBLISHER if sample.metadata.get(key))
-        institutions = [hit for hit in (*hits, *self._publisher_hits(published)) if hit.group == "institution"]
-        effects = dict(_age(year, self._markers.age))
-        citations = _citations(text)
-        if citations:
-            rule = self._markers.citation
-            effects[f"citation:{citations}"] = min(rule["most"], rule["per_decade"] * math.log10(citations + 1))
-        if institutions:
-            best = max(institutions, key=lambda hit: (hit.value, hit.name))
-            effects[f"institution:{best.name}"] = min(best.value, self._markers.institution["most"])
-        effects.update(_capped(hits, "consensus", self._markers.consensus["most"]))
-        modern = year is not None and year >= self._markers.age["since"]
-        effects.update(_capped(hits, "primary", self._markers.primary["modern_most" if modern else "most"]))
-        counts: dict[str, float] = {}
-        for hit in hits:
-            if hit.group == "evidence":
-                counts[hit.name.split("/")[0]] = counts.get(hit.name.split("/")[0], 0.0) + 1.0
-        if citations:
-            counts["scholarship"] = counts.get("scholarship", 0.0) + 1.0
-        return effects, counts
-
-    def _hits(self, text: str) -> Iterator[Hit]:
-        lower = text.lower()
-        original = text if len(text) == len(lower) else lower
-        for index, start, end in self._automaton.find_matches_as_indexes(lower):
-            if (start and lower[start - 1].isalnum()) or (end < len(lower) and lower[end].isalnum()):
-                continue
-            phrase = self._phrases[index]
-            if not phrase.islower() and original[start:end] != phrase:
-                continue
-            if self._negated(lower, start):
-                continue
-            yield from self._meanings[index]
-
-    def _negated(self, lower: str, start: int) -> bool:
-        before = lower[max(0, start - _NEGATED_WITHIN) : start]
-        return bool(before) and self._negation.search(_SENTENCE.split(before)[-1] + " ") is not None
+    def _prior_weight(self, prior: Prior) -> float:
+        """How much the prior counts: nothing in `blend` either where the source's type is unknown."""
+        if self._mode == "prior":
+            return 1.0
+        return self._blend if self._mode == "blend" and prior is not self._priors.unknown else 0.0
 
 
-def entropy_bits(shares: dict[str, float]) -> float:
-    """Shannon entropy −Σ p log2 p in bits of shares that add up to 1."""
-    return max(0.0, -sum(p * math.log2(p) for p in shares.values() if p > 0))
+def total_authority(evidence: Mapping[str, float]) -> float:
+    """The authority that the contributions in `evidence` add up to, clamped to [0, 0.99].
+
+    >>> round(total_authority({"base": 0.3, "age:1911": -0.15, "evidence:letter": 1.0}), 9)
+    0.15
+    """
+    total = math.fsum(value for name, value in evidence.items() if not name.startswith("evidence:"))
+    return min(MAX_AUTHORITY, max(0.0, total))
 
 
-def _phrases(markers: Markers) -> list[tuple[str, list[Hit]]]:
-    """Every phrase with all it means: one phrase may be a marker and show evidence too."""
-    found: dict[str, list[Hit]] = {}
-    for phrase, value in markers.institution["words"].items():
-        found.setdefault(phrase, []).append(Hit("institution", phrase, float(value)))
-    for group, rule in (("consensus", markers.consensus), ("primary", markers.primary)):
-        for phrase in rule["words"]:
-            found.setdefault(phrase, []).append(Hit(group, phrase, float(rule["each"])))
-    for kind, phrases in markers.evidence.items():
-        for phrase in phrases:
-            found.setdefault(phrase, []).append(Hit("evidence", f"{kind}/{phrase}", 1.0))
-    return list(found.items())
+def entropy_bits(shares: Iterable[float]) -> float:
+    """Shannon entropy `−Σ p log2 p` in bits of shares that add up to 1.
+
+    >>> entropy_bits([0.5, 0.25, 0.25]), entropy_bits([1.0])
+    (1.5, 0.0)
+    """
+    return max(0.0, -math.fsum(p * math.log2(p) for p in shares if p > 0))
 
 
-def _capped(hits: set[Hit], group: str, most: float) -> dict[str, float]:
-    """Effects of a group's distinct markers, scaled down together when they exceed `most`."""
-    inside = sorted(hit for hit in hits if hit.group == group)
-    total = sum(hit.value for hit in inside)
-    scale = most / total if abs(total) > abs(most) else 1.0
-    return {f"{group}:{hit.name}": hit.value * scale for hit in inside}
+def _shares(counts: Mapping[str, int]) -> dict[str, float]:
+    total = 1 + sum(counts.values())
+    return {ASSERTION: 1 / total, **{kind: count / total for kind, count in counts.items()}}
 
 
-def _age(year: int | None, rule: Any) -> Iterator[tuple[str, float]]:
-    if year is not None and year < rule["before"]:
-        yield f"age:{year}", rule["older"]
-    elif year is not None and year >= rule["since"]:
-        yield f"age:{year}", rule["newer"]
+def _mixture(usual: Mapping[str, float], shown: Mapping[str, float], weight: float) -> dict[str, float]:
+    """`weight · usual + (1 − weight) · shown`, kind by kind."""
+    if weight == 0:
+        return dict(shown)
+    mixed = {kind: weight * share for kind, share in usual.items()}
+    for kind, share in shown.items():
+        mixed[kind] = mixed.get(kind, 0.0) + (1 - weight) * share
+    return mixed
 
 
-def _citations(text: str) -> int:
-    """Citations, each counted once; cheap where a text has none of their signs."""
-    if "[" not in text and "(" not in text and "et al" not in text and "ibid" not in text:
-        return 0
-    return sum(1 for _ in _CITATION.finditer(text)) or text.count("et al")
+def _given(sample: Sample, prior: Prior) -> tuple[float, float, dict[str, float]]:
+    """The data's own numbers as they stand; what it does not give is the prior's, and `evidence` says which."""
+    authority = _number(sample, sample.authority, ("authority", "auth_weight"), MAX_AUTHORITY)
+    entropy = _number(sample, sample.entropy, ("entropy", "prov_entropy"), math.inf)
+    if entropy is None:
+        entropy = entropy_bits(prior.evidence.values())
+    if authority is None:
+        return prior.authority, entropy, {f"prior:{prior.name}": prior.authority}
+    return authority, entropy, {"given": authority}
 
 
-def _normalised(counts: dict[str, float]) -> dict[str, float]:
-    total = sum(counts.values())
-    return {kind: count / total for kind, count in counts.items()} if total else {}
+def _number(sample: Sample, value: float | None, columns: tuple[str, ...], most: float) -> float | None:
+    found = value if value is not None else next((v for c in columns if (v := sample.metadata.get(c)) is not None), None)
+    if found is None:
+        return None
+    try:
+        number = float(found)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number <= most or math.isinf(number):
+        raise DataError(f"{sample.id}: {columns[0]} is {found!r}; mode=given allows numbers from 0 to {most}.")
+    return number
+
+
+def _tag(sample: Sample, prior: Prior) -> str:
+    """The trivium tag that the data gives, else the prior's."""
+    if sample.trivium in TRIVIUM:
+        return sample.trivium
+    given = sample.metadata.get("trivium", sample.metadata.get("trivium_category"))
+    return given if given in TRIVIUM else prior.trivium
 
 
 def _year(sample: Sample) -> int | None:
-    for key in ("year", "date", "published", "publication_date", "created"):
-        if (found := parse_year(sample.metadata.get(key))) is not None:
-            return found
-    return stated_year(sample.text)
+    if (year := parse_year(sample.year)) is not None:
+        return year
+    for key in _YEAR_KEYS:
+        if (year := parse_year(sample.metadata.get(key))) is not None:
+            return year
+    return stated_year(_words(sample))
+
+
+def _words(sample: Sample) -> str:
+    return sample.text or "\n".join(message["content"] for message in sample.messages or ())
+
+
+def _texts(metadata: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple([value for key in keys if isinstance(value := metadata.get(key), str) and value]) if metadata else ()

@@ -1,5 +1,6 @@
-"""Rebalancing: drop mid and high authority until the band shares lie in their target ranges, and verify that they do."""
+"""Rebalancing: which mid- and high-authority samples go, so that every band's share lies in its range; and whether it does."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -8,96 +9,111 @@ import numpy.typing as npt
 from trivium.schema import BANDS, RebalanceConfig
 
 Counts = dict[str, int]
+Ranges = dict[str, list[float]]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+ROUNDING = 1e-9
+BLOCK = 1 << 16
 
 
 class Outcome(NamedTuple):
-    """How many of each band are kept, whether every share is in its range, and if not, why."""
+    """How many of each band are kept of how many; the shares before and after; how far a share lies outside its range.
+
+    `reached` says whether none does; `reason` why one does.
+    """
 
     kept: Counts
+    given: Counts
+    before: dict[str, float]
+    after: dict[str, float]
+    missed: dict[str, float]
     reached: bool
     reason: str
 
 
 def choose(counts: Counts, targets: RebalanceConfig) -> Outcome:
-    """The most samples that keep all of low and reach the targets; else the counts that miss them least.
+    """The largest choice that keeps all of low and has every share in its range; else the one that misses them least.
+
+    Misses are added over the bands; of choices that miss alike the largest is taken. Exact: every total is tried.
 
     >>> choose({"low": 30, "mid": 40, "high": 200}, RebalanceConfig()).kept
     {'low': 30, 'mid': 40, 'high': 46}
     """
-    ranges = {band: getattr(targets, band) for band in BANDS}
-    low = counts["low"]
-    most = min(sum(counts.values()), _most(low, ranges["low"][0], sum(counts.values())))
-    for total in range(most, low, -1):
-        kept = _fill(total, counts, ranges)
-        if kept is not None:
-            return Outcome(kept, True, "")
-    kept = _nearest(counts, ranges)
-    return Outcome(kept, False, _why(kept, ranges))
+    ranges: Ranges = {"low": targets.low, "mid": targets.mid, "high": targets.high}
+    best, kept = math.inf, counts
+    for top in range(sum(counts.values()), counts["low"] - 1, -BLOCK):
+        totals = np.arange(top, max(counts["low"] - 1, top - BLOCK), -1)
+        found, mid, total = _best(totals, counts, ranges)
+        if found < best - ROUNDING:
+            best, kept = found, {"low": counts["low"], "mid": mid, "high": total - counts["low"] - mid}
+        if best <= ROUNDING:
+            break
+    return outcome(counts, kept, targets)
 
 
-def pick(bands: npt.NDArray[np.int8], kept: Counts, seed: int) -> npt.NDArray[np.bool_]:
-    """A mask (N,) that keeps that many of each band, drawn by seed; `bands` holds indices into `BANDS`."""
-    rng = np.random.default_rng(seed)
+def outcome(counts: Counts, kept: Counts, targets: RebalanceConfig) -> Outcome:
+    """What a choice has reached, from the counts alone."""
+    ranges: Ranges = {"low": targets.low, "mid": targets.mid, "high": targets.high}
+    after = shares(kept)
+    missed = {b: _outside(after[b], ranges[b]) for b in BANDS}
+    missed = {b: round(by, 6) for b, by in missed.items() if abs(by) > ROUNDING}
+    reason = "; ".join(_why(b, by, counts, kept, ranges) for b, by in missed.items())
+    return Outcome(kept, counts, shares(counts), after, missed, not missed and sum(kept.values()) > 0, reason)
+
+
+def pick(bands: npt.NDArray[np.uint8], kept: Counts, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """A mask (N,) that keeps that many of each band, drawn at random; `bands` (N,) holds indices into `BANDS`."""
     mask = np.zeros(len(bands), np.bool_)
-    for code, band in enumerate(BANDS):
+    for code, name in enumerate(BANDS):
         members = np.flatnonzero(bands == code)
-        mask[members if kept[band] >= len(members) else rng.choice(members, kept[band], replace=False)] = True
+        mask[rng.choice(members, kept[name], replace=False)] = True
     return mask
 
 
 def shares(counts: Counts) -> dict[str, float]:
     """Counts as shares; zeros when there is nothing."""
     total = sum(counts.values())
-    return {band: counts[band] / total if total else 0.0 for band in BANDS}
+    return {name: counts[name] / total if total else 0.0 for name in BANDS}
 
 
-def miss(counts: Counts, ranges: dict[str, list[float]]) -> float:
-    """How far the shares lie outside their ranges, added up."""
-    found = shares(counts)
-    return sum(max(0.0, ranges[b][0] - found[b], found[b] - ranges[b][1]) for b in BANDS)
+def _best(totals: Ints, counts: Counts, ranges: Ranges) -> tuple[float, int, int]:
+    """The least miss over some totals (descending), with its mid count and total.
+
+    For a given total the miss is piecewise linear in the mid count, so that it is least where a share meets a bound.
+    """
+    rest = totals - counts["low"]
+    least, most = np.maximum(0, rest - counts["high"]), np.minimum(counts["mid"], rest)
+    bounds = [np.ceil(ranges["mid"][0] * totals - ROUNDING), np.floor(ranges["mid"][1] * totals + ROUNDING)]
+    bounds += [rest - np.floor(ranges["high"][1] * totals + ROUNDING), rest - np.ceil(ranges["high"][0] * totals - ROUNDING)]
+    best = (math.inf, 0, 0)
+    options = [np.clip(bound, least, most).astype(np.int64) for bound in bounds]
+    misses = np.stack([_miss(totals, mid, counts["low"], ranges) for mid in options])
+    column = int(np.argmin(np.round(misses.min(axis=0), 9)))
+    row = int(np.argmin(misses[:, column]))
+    best = (float(misses[row, column]), int(options[row][column]), int(totals[column]))
+    return best
 
 
-def _most(low: int, least_share: float, everything: int) -> int:
-    return int(low / least_share + 1e-9) if least_share > 0 else everything
+def _miss(totals: Ints, mid: Ints, low: int, ranges: Ranges) -> Floats:
+    """How far the shares lie outside their ranges, added over the bands (T,)."""
+    size = np.maximum(1, totals)
+    found = {"low": low / size, "mid": mid / size, "high": (totals - low - mid) / size}
+    parts = [np.maximum(0.0, np.maximum(ranges[b][0] - found[b], found[b] - ranges[b][1])) for b in BANDS]
+    return np.where(totals > 0, np.add.reduce(parts), math.inf)
 
 
-def _fill(total: int, counts: Counts, ranges: dict[str, list[float]]) -> Counts | None:
-    """Mid and high for this total with every share in range, high taken first; None if there is no way."""
-    low = counts["low"]
-    if not _inside(low, total, ranges["low"]):
-        return None
-    rest = total - low
-    most_high = min(counts["high"], int(ranges["high"][1] * total + 1e-9), rest)
-    high = max(most_high if rest - most_high >= 0 else 0, 0)
-    mid = rest - high
-    short = max(0, int(np.ceil(ranges["mid"][0] * total - 1e-9)) - mid)
-    mid, high = mid + short, high - short
-    fits = mid <= counts["mid"] and _inside(mid, total, ranges["mid"]) and high >= 0 and _inside(high, total, ranges["high"])
-    return {"low": low, "mid": mid, "high": high} if fits else None
+def _outside(share: float, allowed: list[float]) -> float:
+    """How far a share lies below (negative) or above its range."""
+    return min(0.0, share - allowed[0]) + max(0.0, share - allowed[1])
 
 
-def _inside(count: int, total: int, allowed: list[float]) -> bool:
-    return allowed[0] - 1e-9 <= count / total <= allowed[1] + 1e-9
-
-
-def _nearest(counts: Counts, ranges: dict[str, list[float]]) -> Counts:
-    """All of low, and of mid and high the part on a grid of 101 x 101 that misses the ranges least; more samples break ties."""
-    steps = np.linspace(0, 1, 101)
-    options = (
-        {"low": counts["low"], "mid": int(counts["mid"] * m), "high": int(counts["high"] * h)} for m in steps for h in steps
-    )
-    return min(options, key=lambda kept: (round(miss(kept, ranges), 6), -sum(kept.values())))
-
-
-def _why(kept: Counts, ranges: dict[str, list[float]]) -> str:
-    found = shares(kept)
-    outside = [
-        f"{band} is {found[band]:.0%}, wanted {ranges[band][0]:.0%} to {ranges[band][1]:.0%}"
-        for band in BANDS
-        if not _inside_share(found[band], ranges[band])
-    ]
-    return f"{'; '.join(outside)}: the data has too little of the others, and low authority is never dropped" if outside else ""
-
-
-def _inside_share(share: float, allowed: list[float]) -> bool:
-    return allowed[0] - 1e-9 <= share <= allowed[1] + 1e-9
+def _why(name: str, by: float, counts: Counts, kept: Counts, ranges: Ranges) -> str:
+    least, most = ranges[name]
+    share = shares(kept)[name]
+    said = f"{name} is {share:.1%}, wanted {least:.0%} to {most:.0%} ({abs(by):.1%} too {'little' if by < 0 else 'much'}"
+    if by < 0 and kept[name] == counts[name]:
+        return f"{said}: all {counts[name]} there are were kept)"
+    if by > 0 and name == "low":
+        return f"{said}: low authority is never dropped, and mid and high are too few)"
+    return f"{said}: the other bands are too few to balance it)"

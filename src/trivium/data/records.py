@@ -1,147 +1,210 @@
-"""From a row of somebody's file to samples: known columns, their ranges, and long texts cut at paragraphs."""
+"""From a row of somebody's file to samples: known columns under many names, their ranges, long texts cut into pieces."""
 
 import math
-import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
+from trivium.data.pieces import pieces
+from trivium.data.rejects import BadRow, Rejects, place
 from trivium.data.years import parse_year
+from trivium.errors import DataError
 from trivium.sample import Message, Sample
 from trivium.schema import DatasetConfig
 
+Row = Mapping[str, Any]
+
 COLUMNS: dict[str, tuple[str, ...]] = {
     "text": ("text", "body", "content"),
-    "messages": ("messages", "conversations", "prompt_messages"),
-    "instruction": ("instruction", "prompt", "question"),
-    "response": ("response", "output", "answer", "completion"),
+    "messages": ("messages", "conversation"),
+    "prompt": ("instruction", "prompt"),
+    "response": ("response", "output", "completion"),
     "title": ("title",),
     "year": ("year", "date", "published", "publication_date"),
-    "source_type": ("source_type",),
+    "source_type": ("source_type", "kind"),
     "authority": ("authority", "auth_weight"),
     "entropy": ("entropy", "prov_entropy"),
     "trivium": ("trivium", "trivium_category"),
     "document": ("document", "doc_id", "document_id", "identifier"),
 }
-"""Ours: the names that files use for it, best first. `dataset.fields` adds one's own."""
+"""Ours: the names that files use for it, best first; `dataset.fields` names one's own. All other columns are metadata."""
+
+CONTENT = ("text", "messages", "prompt", "response")
+_DATES = COLUMNS["year"][1:]
+"""Say more than the year that is read from them, so they stay in the metadata."""
 
 ROLES = ("system", "user", "assistant")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+MAX_AUTHORITY = 0.99
+_SHAPES = 1000
 
 
-class BadRow(ValueError):
-    """A row that cannot be used, with the reason."""
+class Content(NamedTuple):
+    """What a row says: a plain text, or a conversation with what its assistant says as the text."""
+
+    text: str
+    messages: list[Message] | None
 
 
-def samples(row: Mapping[str, Any], origin: str, config: DatasetConfig) -> Iterator[tuple[Sample, list[str]]]:
-    """The samples of a row, with notes on what was odd; raises `BadRow`."""
-    found, rest = _columns(row, config)
-    messages = _messages(found)
-    text = "" if messages else _text(found)
-    length = len(text) or sum(len(m["content"]) for m in messages or ())
-    if length < config.min_chars:
-        raise BadRow(f"too short: {length} characters, dataset.min_chars={config.min_chars}")
-    notes: list[str] = []
-    year = parse_year(found.get("year"))
-    if year is None and found.get("year") not in (None, ""):
-        notes.append("year that cannot be read")
-    document = str(found.get("document") or origin)
-    facts = {
-        "title": _optional(found.get("title")),
-        "source_type": str(found.get("source_type") or config.source_type or "unknown"),
-        "year": year,
-        "authority": _number(found.get("authority"), "authority", 0.99),
-        "entropy": _number(found.get("entropy"), "entropy", math.inf),
-        "trivium": str(found.get("trivium") or "unknown"),
-    }
-    pieces = [text] if messages or len(text) <= config.max_chars else list(cut(text, config.max_chars))
-    pieces = [piece for piece in pieces if messages or len(piece) >= config.min_chars]
-    for number, piece in enumerate(pieces):
-        identifier = origin if len(pieces) == 1 else f"{origin}#{number}"
-        yield Sample(identifier, piece, messages, origin, document, **facts, metadata=rest), notes
+class Plan(NamedTuple):
+    """For rows with the same column names: candidates for each of our columns, and the columns that are metadata."""
+
+    ours: dict[str, tuple[str, ...]]
+    rest: tuple[str, ...]
 
 
-def cut(text: str, size: int) -> Iterator[str]:
-    """Pieces of at most `size` characters: whole paragraphs, else sentences, else words, else a hard cut."""
-    piece = ""
-    for part, joint in _parts(text, size):
-        if piece and len(piece) + len(joint) + len(part) > size:
-            yield piece
-            piece = part
+class Records:
+    """Turns rows into samples by `dataset.fields`, `source_type`, `min_chars` and `max_chars`; bad rows go to `rejects`."""
+
+    def __init__(self, config: DatasetConfig, rejects: Rejects) -> None:
+        self._config, self._rejects = config, rejects
+        self._aliases = COLUMNS | {ours: (theirs,) for ours, theirs in config.fields.items()}
+        self._plans: dict[tuple[str, ...], Plan] = {}
+        self._columns: set[str] = set()
+
+    def of_row(self, row: Row, file: str, line: int | None) -> list[Sample]:
+        """The samples of one row; none when it is rejected."""
+        try:
+            return self._samples(row, file, line)
+        except BadRow as problem:
+            self._rejects.add(file, line, problem)
+            return []
+
+    def of_text(self, lines: Iterable[str], row: Row, file: str) -> Iterator[Sample]:
+        """The samples of a text file whose metadata is `row`: one document, read line by line."""
+        ours, metadata = self._split(row)
+        ours["document"] = ours.get("document") or file
+        facts = self._facts(ours, file)
+        yielded = 0
+        for number, piece in enumerate(pieces(lines, self._config.max_chars)):
+            _require_text(piece)
+            if len(piece) >= self._config.min_chars:
+                yield Sample(f"{file}#{number}", piece, origin=file, metadata=dict(metadata), **facts)
+                yielded += 1
+            elif number:
+                self._rejects.note("end of a document shorter than dataset.min_chars left out", file)
+        if not yielded:
+            raise BadRow("too short", f"fewer than {self._config.min_chars} characters of text (dataset.min_chars)")
+
+    def check_fields(self) -> None:
+        """Raise `DataError` for a name in `dataset.fields` that no row had."""
+        for ours, theirs in self._config.fields.items():
+            if theirs not in self._columns:
+                known = ", ".join(sorted(self._columns)) or "none"
+                raise DataError(f"dataset.fields.{ours}: no row has a column {theirs!r}; columns found: {known}.")
+
+    def _samples(self, row: Row, file: str, line: int | None) -> list[Sample]:
+        ours, metadata = self._split(row)
+        where = place(file, line)
+        text, messages = _content(ours, metadata)
+        length = len(text) if messages is None else sum(len(message["content"]) for message in messages)
+        if length < self._config.min_chars:
+            raise BadRow("too short", f"{length} characters, dataset.min_chars is {self._config.min_chars}")
+        facts = self._facts(ours, where)
+        if messages is not None or len(text) <= self._config.max_chars:
+            return [Sample(f"{where}#0", text, messages, origin=file, metadata=metadata, **facts)]
+        parts = [p for p in pieces(text.splitlines(keepends=True), self._config.max_chars) if len(p) >= self._config.min_chars]
+        return [Sample(f"{where}#{n}", part, origin=file, metadata=dict(metadata), **facts) for n, part in enumerate(parts)]
+
+    def _split(self, row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Values by our names, and the rest; what is null counts as missing."""
+        names = tuple(row)
+        plan = self._plans.get(names) or self._plan(names)
+        ours = {}
+        for column, candidates in plan.ours.items():
+            for name in candidates:
+                if (value := row[name]) is not None:
+                    ours[column] = value
+                    break
+        return ours, {name: value for name in plan.rest if (value := row[name]) is not None}
+
+    def _plan(self, names: tuple[str, ...]) -> Plan:
+        if len(self._plans) >= _SHAPES:
+            self._plans.clear()
+        self._columns.update(names)
+        ours = {column: tuple(n for n in aliases if n in names) for column, aliases in self._aliases.items()}
+        ours = {column: found for column, found in ours.items() if found}
+        used = {name for column in CONTENT for name in ours.get(column, ())}
+        used |= {found[0] for found in ours.values()} - set(_DATES)
+        plan = self._plans[names] = Plan(ours, tuple(name for name in names if name not in used))
+        return plan
+
+    def _facts(self, ours: dict[str, Any], where: str) -> dict[str, Any]:
+        """Everything about a document beside its words."""
+        return {
+            "title": _string(ours.get("title")),
+            "source_type": _string(ours.get("source_type")) or self._config.source_type or "unknown",
+            "year": self._year(ours.get("year"), where),
+            "authority": _number(ours.get("authority"), "authority", MAX_AUTHORITY),
+            "entropy": _number(ours.get("entropy"), "entropy", math.inf),
+            "trivium": _string(ours.get("trivium")) or "unknown",
+            "document": _string(ours.get("document")) or where,
+        }
+
+    def _year(self, value: Any, where: str) -> int | None:
+        if type(value) is int and 1000 <= value <= 2000:
+            return value
+        year = parse_year(value)
+        if year is None and value not in (None, ""):
+            self._rejects.note("year that cannot be read, taken as unknown", f"{where} ({str(value)[:40]!r})")
+        return year
+
+
+def _content(ours: dict[str, Any], metadata: dict[str, Any]) -> Content:
+    """Messages before prompt and response before plain text: what is a conversation is learned as one."""
+    if "messages" in ours:
+        messages = _messages(ours["messages"])
+    elif "prompt" in ours and "response" in ours:
+        prompt, response = ours["prompt"], ours["response"]
+        if isinstance(prompt, list):
+            messages = _messages([*prompt, {"role": "assistant", "content": response}])
         else:
-            piece = f"{piece}{joint}{part}" if piece else part
-    if piece:
-        yield piece
+            extra = metadata.pop("input", None)
+            prompt = f"{prompt}\n\n{extra}" if extra and isinstance(extra, str) else prompt
+            messages = _messages([{"role": "user", "content": prompt}, {"role": "assistant", "content": response}])
+    elif "text" in ours:
+        return Content(_plain(ours["text"]), None)
+    else:
+        wanted = "text (or body, content), messages, or instruction and response"
+        raise BadRow("no text", f"a row needs {wanted}; dataset.fields names your own columns")
+    return Content("\n\n".join(m["content"] for m in messages if m["role"] == "assistant"), messages)
 
 
-def _parts(text: str, size: int) -> Iterator[tuple[str, str]]:
-    """Unbreakable parts with what joins each to the part before it."""
-    for paragraph in (p.strip() for p in re.split(r"\n\s*\n", text)):
-        if len(paragraph) <= size:
-            if paragraph:
-                yield paragraph, "\n\n"
-            continue
-        for i, sentence in enumerate(_SENTENCE_END.split(paragraph)):
-            joint = " " if i else "\n\n"
-            if len(sentence) <= size:
-                yield sentence, joint
-            else:
-                yield from ((sentence[at : at + size], " ") for at in range(0, len(sentence), size))
-
-
-def _columns(row: Mapping[str, Any], config: DatasetConfig) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Known columns by our names, and all others."""
-    found: dict[str, Any] = {}
-    used = set()
-    for ours, theirs in COLUMNS.items():
-        for name in (config.fields[ours], *theirs) if ours in config.fields else theirs:
-            if row.get(name) is not None:
-                found[ours] = row[name]
-                used.add(name)
-                break
-    return found, {str(k): v for k, v in row.items() if k not in used and v is not None}
-
-
-def _messages(found: Mapping[str, Any]) -> list[Message] | None:
-    turns = found.get("messages")
-    if turns is None and "text" not in found and isinstance(found.get("instruction"), list):
-        turns = [*found["instruction"], {"role": "assistant", "content": found.get("response")}]
-    if turns is None:
-        if "text" in found or not ("instruction" in found and "response" in found):
-            return None
-        turns = [{"role": "user", "content": found["instruction"]}, {"role": "assistant", "content": found["response"]}]
+def _messages(turns: Any) -> list[Message]:
     if not isinstance(turns, list) or not all(_is_turn(turn) for turn in turns):
-        raise BadRow("messages: not a list of {role: system|user|assistant, content: text}")
-    if not any(turn["role"] == "assistant" for turn in turns):
-        raise BadRow("messages: no assistant turn to learn")
-    return [{"role": turn["role"], "content": turn["content"]} for turn in turns]
+        raise BadRow("messages not readable", "wanted is a list of {role: system | user | assistant, content: text}")
+    messages = [{"role": turn["role"], "content": _plain(turn["content"])} for turn in turns]
+    if not any(m["role"] == "assistant" and m["content"] for m in messages):
+        raise BadRow("nothing to learn", "no turn of the assistant has words")
+    return messages
 
 
 def _is_turn(turn: Any) -> bool:
     return isinstance(turn, Mapping) and turn.get("role") in ROLES and isinstance(turn.get("content"), str)
 
 
-def _text(found: Mapping[str, Any]) -> str:
-    text = found.get("text")
-    if text is None:
-        raise BadRow("no text: a row needs text, messages, or instruction and response")
+def _plain(text: Any) -> str:
     if not isinstance(text, str):
-        raise BadRow(f"text: {type(text).__name__}, not a text")
+        raise BadRow("text is not a string", f"it is {type(text).__name__}")
+    _require_text(text)
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip() if "\r" in text else text.strip()
+
+
+def _require_text(text: str) -> None:
     if "\0" in text:
-        raise BadRow("text: holds NUL bytes, so it is binary data")
-    return text.replace("\r\n", "\n").strip() if "\r" in text else text.strip()
+        raise BadRow("binary text", "it holds NUL characters")
 
 
 def _number(value: Any, name: str, most: float) -> float | None:
     if value is None or value == "":
         return None
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
-        raise BadRow(f"{name}: {value!r} is not a number") from None
-    if not 0 <= number <= most:
-        raise BadRow(f"{name}: {number} is out of range, allowed 0 to {most}")
+        number = math.nan
+    if not 0 <= number <= most or math.isinf(number):
+        allowed = f"from 0 to {most}" if math.isfinite(most) else "of bits, 0 or more"
+        raise BadRow(f"{name} out of range", f"{value!r}; allowed is a number {allowed}")
     return number
 
 
-def _optional(value: Any) -> str | None:
-    return None if value is None or value == "" else str(value)
+def _string(value: Any) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None if value is None else str(value)

@@ -27,7 +27,7 @@ class Sink(Protocol):
 class Note(NamedTuple):
     """Something odd in rows that are kept: how often, and where first."""
 
-    count: int
+    times: int
     first: str
 
 
@@ -57,7 +57,7 @@ class Rejects:
     def note(self, what: str, where: str) -> None:
         """Count something odd in a row that is kept."""
         known = self.notes.get(what)
-        self.notes[what] = Note(1, where) if known is None else known._replace(count=known.count + 1)
+        self.notes[what] = Note(1, where) if known is None else known._replace(times=known.times + 1)
 
     def first(self) -> str:
         """The first few, in words."""

@@ -31,6 +31,8 @@ PRIMARY = ("laboratory_notebook", "patent", "field_survey")
 JOURNAL = "journal_article"
 COORDINATED = ("encyclopedia", "press_release", "news_summary")
 SOURCE_TYPES = (*PRIMARY, JOURNAL, *COORDINATED)
+PRIMARY_MIX = ("laboratory_notebook", "laboratory_notebook", "field_survey", "field_survey", "patent")
+"""How often each primary type occurs: patents tell how something is done, the others what was found."""
 
 
 class Key(NamedTuple):

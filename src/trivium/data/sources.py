@@ -1,170 +1,148 @@
 """Reading: folders and files of .txt, .jsonl and .parquet, or a generated world, as a stream of unscored samples."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from trivium.data.records import BadRow, samples
-from trivium.data.rejects import Rejects
+from trivium.data import textfile
+from trivium.data.catalogue import Catalogue, catalogue
+from trivium.data.records import Records
+from trivium.data.rejects import BadRow, Rejects
 from trivium.errors import DataError
 from trivium.sample import Sample
 from trivium.schema import DatasetConfig
 
 SUFFIXES = (".txt", ".jsonl", ".parquet")
 MAX_LINE = 64 << 20
-"""Bytes of the longest line or text file that is read."""
+"""Bytes of the longest line of a .jsonl file that is read."""
 
-Row = tuple[int, Mapping[str, Any]]
+PARQUET_ROWS = 256
+"""Rows of a Parquet file held at once."""
 
 
 def documents(config: DatasetConfig, rejects: Rejects) -> Iterator[Sample]:
-    """All usable samples; the others are counted in `rejects`. Raises `DataError` when there is nothing to read."""
+    """All usable samples in a fixed order, one at a time; what is not usable is counted in `rejects`.
+
+    Raises `DataError` when there is nothing to read, or when nothing that was read can be used.
+    """
     if config.generator is not None:
         from trivium.data.micro_archive import documents as generated
 
         yield from generated(config.world)
         return
-    root = Path(str(config.path))
-    files = _files(root)
-    sidecars = _sidecars(root, files)
+    root = Path(str(config.path)).expanduser()
+    files = _files(root, rejects)
+    about = catalogue(root, files)
+    records, count = Records(config, rejects), 0
     for path in files:
-        yield from _of_file(path, root, sidecars, config, rejects)
+        if path not in about.files:
+            for sample in _of_file(path, root, about, records, rejects):
+                count += 1
+                yield sample
+    if not count:
+        raise DataError(
+            f"dataset.path: nothing in {root} can be used; {rejects.count} lines or files were rejected. "
+            f"The first: {rejects.first()}."
+        )
+    records.check_fields()
 
 
-def _files(root: Path) -> list[Path]:
-    """Readable kinds of files at or below `root`, sorted; links that lead out of it are not followed."""
-    if root.is_file():
-        files = [root] if root.suffix in SUFFIXES else []
-    else:
-        home = root.resolve()
-        found = (p for p in root.rglob("*") if p.suffix in SUFFIXES and p.is_file() and not p.name.startswith("."))
-        files = sorted(p for p in found if p.resolve().is_relative_to(home))
+def _files(root: Path, rejects: Rejects) -> list[Path]:
+    """Files of the known kinds at or below `root`, sorted; hidden ones and links that lead out of the folder are not read."""
+    wanted = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+    if not root.exists():
+        raise DataError(f"dataset.path: {root} does not exist; give a folder or file of {wanted}.")
+    found = [root] if root.is_file() else sorted(p for p in root.rglob("*") if not _hidden(p.relative_to(root)))
+    files = [path for path in found if path.suffix.lower() in SUFFIXES and not path.is_dir()]
     if not files:
-        raise DataError(f"dataset.path: {root} holds no {', '.join(SUFFIXES)} file; point it at a folder that does.")
-    return files
+        kinds = sorted({path.suffix or path.name for path in found if path.is_file()})[:5]
+        holds = f"holds {', '.join(kinds)}" if kinds else "is empty"
+        raise DataError(f"dataset.path: {root} {holds}; give a folder or file of {wanted}.")
+    home = root.resolve()
+    return [path for path in files if path == root or _inside(path, home, root, rejects)]
 
 
-def _sidecars(root: Path, files: list[Path]) -> dict[Path, Mapping[str, Any]]:
-    """Metadata of text files: `<name>.json` or `<name>.meta.json` beside one, or rows of a .jsonl whose `file` names one."""
-    texts = {p for p in files if p.suffix == ".txt"}
-    found: dict[Path, Mapping[str, Any]] = {}
-    for path in files if texts else ():
-        if path.suffix == ".jsonl":
-            for _, row in _jsonl_rows(path, "", Rejects()):
-                target = _described(row, path, root, texts)
-                if target is not None:
-                    found[target] = row
-    for path in texts:
-        for sidecar in (path.with_suffix(".meta.json"), path.with_suffix(".json")):
-            if sidecar.is_file():
-                found[path] = _json_object(sidecar)
-    return found
+def _hidden(relative: Path) -> bool:
+    return any(part.startswith(".") for part in relative.parts)
 
 
-def _described(row: Mapping[str, Any], path: Path, root: Path, texts: set[Path]) -> Path | None:
-    """The text file that a metadata row describes, if it is one of ours."""
-    name = row.get("file")
-    if not isinstance(name, str) or "text" in row:
-        return None
-    base = root if root.is_dir() else root.parent
-    return next((p for p in (path.parent / name, base / name) if p in texts), None)
+def _inside(path: Path, home: Path, root: Path, rejects: Rejects) -> bool:
+    if path.resolve().is_relative_to(home) and path.exists():
+        return True
+    rejects.add(str(path.relative_to(root)), None, BadRow("link out of the folder", "it is not followed; copy the file there"))
+    return False
 
 
-def _json_object(path: Path) -> Mapping[str, Any]:
+def _of_file(path: Path, root: Path, about: Catalogue, records: Records, rejects: Rejects) -> Iterator[Sample]:
+    name = path.name if path == root else path.relative_to(root).as_posix()
     try:
-        value = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise DataError(f"{path}: metadata cannot be read ({error}); mend or remove it.") from error
-    if not isinstance(value, dict):
-        raise DataError(f"{path}: metadata must be one JSON object.")
-    return value
-
-
-def _of_file(
-    path: Path, root: Path, sidecars: Mapping[Path, Mapping[str, Any]], config: DatasetConfig, rejects: Rejects
-) -> Iterator[Sample]:
-    name = path.name if path == root else str(path.relative_to(root))
-    readers = {".txt": _text_rows, ".jsonl": _jsonl_rows, ".parquet": _parquet_rows}
-    try:
-        for line, row in readers[path.suffix](path, name, rejects):
-            if sidecars and path.suffix == ".jsonl" and _described(row, path, root, set(sidecars)) is not None:
-                continue
-            row = {**sidecars[path], "document": name, **row} if path in sidecars else row
-            yield from _of_row(row, name, line, config, rejects)
+        if path.suffix.lower() == ".txt":
+            yield from _of_text(path, name, about, records, rejects)
+        else:
+            rows = json_rows(path, name, rejects) if path.suffix.lower() == ".jsonl" else _parquet_rows(path)
+            for line, row in rows:
+                yield from records.of_row(row, name, line)
+    except BadRow as problem:
+        rejects.add(name, None, problem)
     except OSError as error:
-        rejects.add(name, 0, f"cannot be read: {(error.strerror or str(error)).lower()}")
+        rejects.add(name, None, BadRow("unreadable file", error.strerror or str(error)))
 
 
-def _of_row(row: Mapping[str, Any], name: str, line: int, config: DatasetConfig, rejects: Rejects) -> Iterator[Sample]:
-    try:
-        for sample, notes in samples(row, f"{name}:{line}" if line else name, config):
-            for note in notes:
-                rejects.note(note)
-            yield sample
-    except BadRow as error:
-        rejects.add(name, line, str(error))
+def _of_text(path: Path, name: str, about: Catalogue, records: Records, rejects: Rejects) -> Iterator[Sample]:
+    encoding = textfile.encoding_of(path)
+    if encoding in textfile.FALLBACKS:
+        rejects.note(f"text file that is not UTF-8, read as {encoding}", name)
+    yield from records.of_text(textfile.body(textfile.lines(path, encoding)), about.row(path, name, rejects), name)
 
 
-def _text_rows(path: Path, name: str, rejects: Rejects) -> Iterator[Row]:
-    """A text file as one row; Project Gutenberg's licence around a book is left out."""
-    if path.stat().st_size > MAX_LINE:
-        rejects.add(name, 0, f"too large: {path.stat().st_size} bytes, at most {MAX_LINE}; cut it into several files")
-        return
-    data = path.read_bytes()
-    if b"\0" in data:
-        rejects.add(name, 0, "binary: holds NUL bytes")
-        return
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("cp1252", errors="replace")
-        rejects.note("text file that is not UTF-8, read as Windows-1252")
-    yield 0, {"text": _without_licence(text.replace("\r\n", "\n"))}
-
-
-def _without_licence(text: str) -> str:
-    import re
-
-    start = re.search(r"^\*\*\* ?START OF.*$", text, re.MULTILINE)
-    end = re.search(r"^\*\*\* ?END OF.*$", text, re.MULTILINE)
-    return text[start.end() if start else 0 : end.start() if end else len(text)]
-
-
-def _jsonl_rows(path: Path, name: str, rejects: Rejects) -> Iterator[Row]:
+def json_rows(path: Path, name: str, rejects: Rejects) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line numbers and objects of a .jsonl file; malformed lines are counted."""
     with path.open("rb") as file:
+        if b"\0" in file.read(1 << 13):
+            raise BadRow("binary file", "it holds NUL bytes; wanted is one JSON object a line")
+        file.seek(0)
         number = 0
-        while line := file.readline(MAX_LINE + 1):
+        while line := file.readline(MAX_LINE):
             number += 1
-            if len(line) > MAX_LINE:
-                rejects.add(name, number, f"line too long: over {MAX_LINE} bytes")
-                while line and not line.endswith(b"\n"):
-                    line = file.readline(MAX_LINE)
-                continue
-            if not line.strip():
+            if len(line) == MAX_LINE and not line.endswith(b"\n"):
+                while (more := file.readline(MAX_LINE)) and not more.endswith(b"\n"):
+                    pass
+                rejects.add(name, number, BadRow("line too long", f"over {MAX_LINE >> 20} MiB"))
                 continue
             try:
-                row = orjson.loads(line.removeprefix(b"\xef\xbb\xbf"))
-            except orjson.JSONDecodeError as error:
-                rejects.add(name, number, f"not JSON: {error.msg}")
-                continue
-            if isinstance(row, dict):
-                yield number, row
-            else:
-                rejects.add(name, number, f"not a JSON object: {type(row).__name__}")
+                if (row := _json_object(line, number)) is not None:
+                    yield number, row
+            except BadRow as problem:
+                rejects.add(name, number, problem)
 
 
-def _parquet_rows(path: Path, name: str, rejects: Rejects) -> Iterator[Row]:
-    import pyarrow as arrow
-    import pyarrow.parquet as parquet
+def _json_object(line: bytes, number: int) -> dict[str, Any] | None:
+    if number == 1:
+        line = line.removeprefix(b"\xef\xbb\xbf")
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        if not line.strip():
+            return None
+        raise BadRow("not valid JSON", str(error)) from None
+    if not isinstance(row, dict):
+        raise BadRow("not a JSON object", f"it is {type(row).__name__}; wanted is {{…}}")
+    return row
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    import pyarrow  # type: ignore[import-untyped]
+    import pyarrow.parquet  # type: ignore[import-untyped]
 
     number = 0
     try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=1024):
+        with pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:
+            for batch in file.iter_batches(batch_size=PARQUET_ROWS):
                 for row in batch.to_pylist():
                     number += 1
                     yield number, row
-    except (arrow.ArrowException, OSError) as error:
-        rejects.add(name, number, f"not readable Parquet: {' '.join(str(error).split())[:120]}")
+    except (pyarrow.ArrowException, OSError) as error:
+        after = f" after row {number}" if number else ""
+        raise BadRow("unreadable Parquet file", f"{' '.join(str(error).split())[:160]}{after}") from error

@@ -1,46 +1,75 @@
 """`dataset.where`: filters over any field of a sample or of its metadata."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from trivium.errors import DataError
-from trivium.sample import Sample
+from trivium.sample import Sample, band, slug
 
-_FIELDS = ("id", "document", "title", "source_type", "year", "authority", "entropy", "trivium")
+FIELDS = (*(f.name for f in fields(Sample) if f.name not in ("metadata", "evidence", "messages")), "band")
+"""A sample's own fields; every other name is looked up in its metadata. `band` is low, mid or high."""
+
+METADATA = "metadata."
 _RANGE = {"min", "max"}
+
+Test = Callable[[Any], bool]
 
 
 class Where:
-    """Conditions that a sample must all meet: a value, one of several values, or a range `{min, max}` (both included)."""
+    """Conditions that a sample must all meet: a value, one of several values, or a range `{min, max}`, both included."""
 
     def __init__(self, conditions: Mapping[str, Any]) -> None:
-        for field, condition in conditions.items():
-            if isinstance(condition, Mapping) and not (condition and set(condition) <= _RANGE):
-                raise DataError(f"dataset.where.{field}: {dict(condition)} is not a range; give min, max or both.")
-        self._conditions = conditions
-        self._seen: dict[str, bool] = dict.fromkeys(conditions, False)
+        self._tests = {field.removeprefix(METADATA): _test(field, condition) for field, condition in conditions.items()}
+        self._unseen = {field for field in self._tests if field not in FIELDS}
+        self._known: set[str] = set(FIELDS)
 
     def keeps(self, sample: Sample) -> bool:
-        """Whether the sample meets every condition; a sample without the field meets none on it."""
-        met = [self._meets(sample, field, condition) for field, condition in self._conditions.items()]
-        return all(met)
+        """Whether the sample meets every condition; a sample without a field does not meet one on it."""
+        if not self._tests:
+            return True
+        if self._unseen:
+            self._known.update(sample.metadata)
+            self._unseen.difference_update(sample.metadata)
+        return all(_meets(test, _value(sample, field)) for field, test in self._tests.items())
 
-    def check(self, some: Sample | None) -> None:
+    def check(self) -> None:
         """Raise `DataError` for a field that no sample had."""
-        for field, seen in self._seen.items():
-            if not seen:
-                known = ", ".join([*_FIELDS, *(some.metadata if some else ())])
-                raise DataError(f"dataset.where.{field}: no sample has such a field; known fields: {known}.")
+        for field in sorted(self._unseen):
+            near = difflib.get_close_matches(field, sorted(self._known), n=3, cutoff=0.5)
+            hint = f"did you mean {', '.join(near)}?" if near else f"fields there are: {', '.join(sorted(self._known))}."
+            raise DataError(f"dataset.where.{field}: no sample has such a field; {hint}")
 
-    def _meets(self, sample: Sample, field: str, condition: Any) -> bool:
-        value = getattr(sample, field) if field in _FIELDS else sample.metadata.get(field)
-        if value is None:
-            self._seen[field] = self._seen[field] or field in _FIELDS
-            return False
-        self._seen[field] = True
-        if isinstance(condition, Mapping):
-            try:
-                return bool(condition.get("min", value) <= value <= condition.get("max", value))
-            except TypeError:
-                raise DataError(f"dataset.where.{field}: {value!r} cannot be compared with {dict(condition)}.") from None
-        return value in condition if isinstance(condition, list) else bool(value == condition)
+
+def _value(sample: Sample, field: str) -> Any:
+    if field == "band":
+        return None if sample.authority is None else band(sample.authority)
+    if field == "source_type":
+        return slug(sample.source_type)
+    return getattr(sample, field) if field in FIELDS else sample.metadata.get(field)
+
+
+def _meets(test: Test, value: Any) -> bool:
+    return value is not None and test(value)
+
+
+def _test(field: str, condition: Any) -> Test:
+    if isinstance(condition, Mapping):
+        return _range(field, condition)
+    wanted = list(condition) if isinstance(condition, list | tuple) else [condition]
+    if field == "source_type":
+        wanted = [slug(str(name)) for name in wanted]
+    return lambda value: value in wanted
+
+
+def _range(field: str, condition: Mapping[str, Any]) -> Test:
+    low: Any = condition.get("min")
+    high: Any = condition.get("max")
+    given = [bound for bound in (low, high) if bound is not None]
+    if not given or not set(condition) <= _RANGE:
+        raise DataError(f"dataset.where.{field}: {dict(condition)} is not a range; give {{min: …, max: …}}, one or both.")
+    kind = (int, float) if all(isinstance(bound, int | float) for bound in given) else str
+    if not all(isinstance(bound, kind) for bound in given) or (len(given) == 2 and low > high):
+        raise DataError(f"dataset.where.{field}: {dict(condition)} is not a range; min and max are of one type, min ≤ max.")
+    return lambda value: isinstance(value, kind) and (low is None or value >= low) and (high is None or value <= high)

@@ -11,6 +11,7 @@ from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTra
 
 from trivium.data import chat
 from trivium.data.neutral import neutral_text
+from trivium.models.quiet import quiet
 from trivium.data.small_world import NUMBERS
 from trivium.sample import Message
 from trivium.schema import TinyBuild
@@ -83,6 +84,7 @@ def make_model(config: TinyBuild, tokenizer: PreTrainedTokenizerFast) -> LlamaFo
             num_key_value_heads=config.num_attention_heads,
             max_position_embeddings=MAX_POSITIONS,
             tie_word_embeddings=True,
+            initializer_range=config.hidden_size**-0.5,
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
@@ -114,8 +116,9 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path)
     model.generation_config = GenerationConfig(
         do_sample=False, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )
-    model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
+    with quiet():
+        model.save_pretrained(out)
+        tokenizer.save_pretrained(out)
 
 
 def _rate(step: int, steps: int) -> float:

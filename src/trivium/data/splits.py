@@ -1,0 +1,63 @@
+"""Which samples are taken, and on which side of the split: by document, so that siblings never part."""
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Words = npt.NDArray[np.uint64]
+
+_MIX = tuple(np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+
+
+def held_out(documents: Words, test_size: float, seed: int) -> Bools:
+    """A mask (N,) of the samples of about `test_size` of the documents, by the hash of document (N,) and seed.
+
+    At least one document is held out if `test_size` is above 0, and at least one is left. More documents hardly change the
+    side of those that were there.
+    """
+    unique, inverse = np.unique(documents, return_inverse=True)
+    count = min(len(unique) - 1, max(1, round(test_size * len(unique)))) if test_size > 0 else 0
+    chosen = np.zeros(len(unique), np.bool_)
+    chosen[np.argsort(mixed(unique, seed), kind="stable")[: max(0, count)]] = True
+    return chosen[inverse]
+
+
+def mixed(values: Words, seed: int) -> Words:
+    """Well-scattered 64-bit numbers from values and a seed (the finaliser of SplitMix64, Steele et al. 2014)."""
+    with np.errstate(over="ignore"):
+        z = values + _MIX[0] * np.uint64(seed + 1)
+        z = (z ^ (z >> np.uint64(30))) * _MIX[1]
+        z = (z ^ (z >> np.uint64(27))) * _MIX[2]
+    scattered: Words = z ^ (z >> np.uint64(31))
+    return scattered
+
+
+def evenly(files: npt.NDArray[np.unsignedinteger], most: int, rng: np.random.Generator) -> Ints:
+    """At most `most` of the samples, in their order: each file gives the same number, or all it has.
+
+    `files` (N,) numbers the file of each sample.
+    """
+    if len(files) <= most:
+        return np.arange(len(files))
+    _, inverse, counts = np.unique(files, return_inverse=True, return_counts=True)
+    quota = _quotas(counts, most)
+    order = rng.permutation(len(files))
+    order = order[np.argsort(inverse[order], kind="stable")]
+    rank = np.arange(len(files)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(order[rank < quota[inverse[order]]])
+
+
+def _quotas(counts: Ints, most: int) -> Ints:
+    """How many each file gives: the common level at which they add up to `most`, the odd ones from the first files."""
+    quota = np.zeros_like(counts)
+    left = most
+    while left > 0:
+        room = np.flatnonzero(quota < counts)
+        share = left // len(room)
+        if share == 0:
+            quota[room[:left]] += 1
+            break
+        quota[room] = np.minimum(counts[room], quota[room] + share)
+        left = most - int(quota.sum())
+    return quota
