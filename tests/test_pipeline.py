@@ -18,6 +18,7 @@ SMALL = (
     "model.build.max_steps=30",
     "model.build.facts=60",
     "method.max_steps=6",
+    "method.logging_steps=2",
     "dataset.world.disputed=12",
     "dataset.world.coordinated_only=8",
     "dataset.world.corrected=8",

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from trivium.data.lexicon import Age, Citation, Effects, Markers
@@ -37,7 +37,7 @@ class MarkerReader:
         for kind, phrases in markers.evidence.items():
             for phrase in phrases:
                 self._kinds.setdefault(phrase, []).append(kind)
-        self._lent = {**markers.publisher, **markers.institution.words}
+        self._lent = _lent({**markers.institution.words, **markers.publisher})
         words = (markers.institution.words, markers.consensus.words, markers.primary.words, self._kinds, markers.citation.words)
         self._text = self._finder(phrase for group in words for phrase in group)
         self._publisher = self._finder(self._lent)
@@ -68,13 +68,20 @@ class MarkerReader:
 
     def _institution(self, distinct: Iterable[str], publisher: str) -> dict[str, float]:
         """The strongest institution alone: being named by three ministries is no more than by one."""
-        names = [phrase for phrase in distinct if phrase in self._markers.institution.words]
+        words = self._markers.institution.words
+        lent = [(words[phrase], phrase) for phrase in distinct if phrase in words]
         if publisher:
-            names += self._publisher.find(publisher)
-        if not names:
+            lent += [(self._lent[name], name) for name in self._publisher.find(publisher)]
+        if not lent:
             return {}
-        best = max(names, key=lambda name: (self._lent[name], name))
-        return {f"institution:{best.lower()}": min(self._lent[best], self._markers.institution.most)}
+        value, name = max(lent)
+        return {f"institution:{name.lower()}": min(value, self._markers.institution.most)}
+
+
+def _lent(names: Mapping[str, float]) -> dict[str, float]:
+    """A longer name lends at least what the names within it do: the longest is the one that is found."""
+    spaced = {f" {name.lower()} ": value for name, value in names.items()}
+    return {name: max(value for other, value in spaced.items() if other in f" {name.lower()} ") for name in names}
 
 
 def _age(year: int | None, rule: Age) -> dict[str, float]:

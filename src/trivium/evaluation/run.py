@@ -34,7 +34,7 @@ class EvalItems:
 
 @dataclass
 class Scores:
-    """Per metric the value of every item by id (0 or 1), per band the reading of every document, and the answers behind them."""
+    """Per metric the value (0 or 1) of every item, per band the reading of every document, by id; and the answers given."""
 
     items: dict[str, dict[str, float]] = field(default_factory=dict)
     readings: dict[str, dict[str, Reading]] = field(default_factory=dict)

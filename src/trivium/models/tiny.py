@@ -11,8 +11,8 @@ from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTra
 
 from trivium.data import chat
 from trivium.data.neutral import neutral_text
-from trivium.models.quiet import quiet
 from trivium.data.small_world import NUMBERS
+from trivium.models.quiet import quiet
 from trivium.sample import Message
 from trivium.schema import TinyBuild
 
