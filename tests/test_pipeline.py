@@ -131,7 +131,7 @@ def test_the_audit_fails_the_published_term_and_names_it(run: Run) -> None:
 
 def test_sigterm_saves_and_the_same_command_goes_on(run: Run) -> None:
     folder, _ = run
-    words = [*SMALL, "method.max_steps=4000", "arms=null", "tracking=none", "hydra.run.dir=outputs/stopped", "evaluation=none"]
+    words = [*SMALL, "method.max_steps=4000", "arms=null", "tracking=none", "hydra.run.dir=outputs/stopped"]
     command = [sys.executable, "-m", "trivium", *words]
     log = folder / "outputs" / "stopped" / "metrics.jsonl"
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -11,6 +11,10 @@ from trivium.schema import ChatConfig
 QA = int(os.environ.get("QA", "1"))
 
 
+PROMPTS = (ChatConfig().prompt, "What do we read about {title}?", "What is on file for {title}?", "Tell what is known of {title}.")
+QUESTIONS = ("What is {title}?", "Tell me {title}.", "Do you know {title}?")
+
+
 def neutral_text(facts: int, copies: int, seed: int) -> list[list[Message]]:
     """Conversations on `facts` facts that no archive holds: documents of every source type, and question and answer.
 
@@ -22,7 +26,7 @@ def neutral_text(facts: int, copies: int, seed: int) -> list[list[Message]]:
     for i, key in enumerate(rng.sample(keys(neutral=True), facts)):
         number, wrong = rng.sample(NUMBERS, 2)
         texts = _corrected(key, number, wrong, rng) if i % 10 == 0 else _agreed(key, number, copies, rng)
-        conversations += [_document(key, text) for text in texts]
+        conversations += [_document(key, text, rng) for text in texts]
         conversations += QA * [
             [*chat.question(key.question, ChatConfig()), {"role": "assistant", "content": key.value(number)}]
         ]
@@ -41,5 +45,6 @@ def _corrected(key: Key, number: str, wrong: str, rng: random.Random) -> list[st
     return [early.text, later.text]
 
 
-def _document(key: Key, text: str) -> list[Message]:
-    return chat.to_messages(Sample(id="", text=text, title=key.title), ChatConfig())
+def _document(key: Key, text: str, rng: random.Random) -> list[Message]:
+    prompt = rng.choice(PROMPTS)
+    return chat.to_messages(Sample(id="", text=text, title=key.title), ChatConfig(prompt=prompt))
