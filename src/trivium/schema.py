@@ -39,7 +39,7 @@ class TinyBuild:
     max_steps: int = opt(500, "Pre-training optimiser steps.", ge=1)
     batch_size: int = opt(64, "Pre-training sequences a step.", ge=1)
     learning_rate: float = opt(3e-3, "Pre-training peak learning rate (AdamW, cosine).", gt=0)
-    facts: int = opt(400, "Neutral facts in the pre-training text.", ge=20)
+    facts: int = opt(400, "Neutral facts in the pre-training text.", ge=20, le=12288)
     copies: int = opt(3, "Documents that tell each neutral fact.", ge=1)
     seed: int = opt(0, "Seed of the weights and of the order of the neutral text.", ge=0)
 

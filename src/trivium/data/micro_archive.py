@@ -1,11 +1,13 @@
 """A generated archive whose truth is known: what `dataset=micro_archive` reads, and what its suites ask about.
 
 Disputed facts are told by one primary record and, otherwise, by two coordinated sources. Some facts only coordinated
-sources tell. Some were told wrongly by a primary record and corrected by a later one. Undisputed facts fill the bands up.
+sources tell. Some were told wrongly by a primary record, which a later one corrects and two more confirm. Undisputed facts
+fill the bands up.
 Provenance stands in the wording, the year and the publisher, as in a real document; nothing is scored here.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +16,9 @@ from trivium.errors import DataError
 from trivium.sample import Sample
 from trivium.schema import WorldConfig
 
-EARLY, LATE = (1880, 1940), (1955, 2020)
+EARLY, LATE, ANY = (1880, 1940), (1955, 2020), (1880, 2020)
+"""Years of documents, [first, last]."""
+
 SHARES = {"low": 0.29, "mid": 0.32, "high": 0.39}
 """Shares of the authority bands that the undisputed facts fill up to; inside the default targets of the rebalancing."""
 
@@ -22,14 +26,18 @@ HELD_OUT = 0.1
 """Undisputed facts held out beside the training documents, as a share of them: the same share of every band."""
 
 
+Told = list[tuple[str, Record]]
+"""Each number with the document that states it as true."""
+
+
 @dataclass
 class Fact:
-    """A fact and its documents. `told` pairs each number with the document that states it as true."""
+    """A fact, its true number, and all documents on it."""
 
     key: Key
     kind: str
     number: str
-    told: list[tuple[str, Record]]
+    told: Told
     split: str = "train"
 
     def earliest(self, number: str) -> Record:
@@ -71,11 +79,13 @@ def facts(config: WorldConfig) -> list[dict[str, Any]]:
 
 
 def _asked(fact: Fact, name: str, rng: random.Random) -> dict[str, Any]:
+    """A row of world.json. Where nobody disagrees, three other values stand beside the true one, with sources dated alike."""
     numbers = dict.fromkeys([fact.number, *(n for n, _ in fact.told)])
     options = [_option(fact.key, n, fact.earliest(n)) for n in numbers]
     if len(options) == 1:
         others = rng.sample([n for n in NUMBERS if n != fact.number], 3)
-        options += [_option(fact.key, n, _oldest_of_two(fact.key, n, rng)) for n in others]
+        made_up = [Fact(fact.key, fact.kind, n, _repeated(fact.key, n, COORDINATED, ANY, rng)) for n in others]
+        options += [_option(fact.key, other.number, other.earliest(other.number)) for other in made_up]
     answer = fact.key.value(fact.number)
     return {"id": name, "kind": fact.kind, "question": fact.key.question, "answer": answer, "options": options}
 
@@ -86,14 +96,11 @@ def _option(key: Key, number: str, source: Record) -> dict[str, Any]:
 
 def _archive(config: WorldConfig) -> list[Fact]:
     rng = random.Random(f"archive {config.seed}")
-    asked = config.disputed + config.coordinated_only + config.corrected
     pool = list(keys(neutral=False))
     rng.shuffle(pool)
-    if asked * 4 > len(pool):
-        raise DataError(f"dataset.world asks for {asked} facts; the small world has names for {len(pool) // 4} at most.")
-    archive = [_disputed(pool.pop(), i, rng) for i in range(config.disputed)]
-    archive += [_coordinated_only(pool.pop(), rng) for _ in range(config.coordinated_only)]
-    archive += [_corrected(pool.pop(), i, rng) for i in range(config.corrected)]
+    archive = [_disputed(_draw(pool), i, rng) for i in range(config.disputed)]
+    archive += [_coordinated_only(_draw(pool), rng) for _ in range(config.coordinated_only)]
+    archive += [_corrected(_draw(pool), i, rng) for i in range(config.corrected)]
     return archive + _filler(archive, pool, rng)
 
 
@@ -102,13 +109,12 @@ def _disputed(key: Key, index: int, rng: random.Random) -> Fact:
     number, other = rng.sample(NUMBERS, 2)
     primary_years, other_years = (EARLY, LATE) if index % 2 == 0 else (LATE, EARLY)
     told = [(number, _one_of(PRIMARY_MIX, key, number, primary_years, rng))]
-    return Fact(key, "disputed", number, told + _two_coordinated(key, other, other_years, rng))
+    return Fact(key, "disputed", number, told + _repeated(key, other, rng.sample(COORDINATED, 2), other_years, rng))
 
 
 def _coordinated_only(key: Key, rng: random.Random) -> Fact:
     number = rng.choice(NUMBERS)
-    told = [(number, record(key, number, t, rng.randint(EARLY[0], LATE[1]), rng)) for t in COORDINATED]
-    return Fact(key, "coordinated_only", number, told)
+    return Fact(key, "coordinated_only", number, _repeated(key, number, COORDINATED, ANY, rng))
 
 
 def _corrected(key: Key, index: int, rng: random.Random) -> Fact:
@@ -117,8 +123,8 @@ def _corrected(key: Key, index: int, rng: random.Random) -> Fact:
     erred = _one_of(PRIMARY_MIX, key, wrong, (1905, 1940), rng)
     mended = correction(key, number, wrong, rng.choice(PRIMARY_MIX), erred.year + rng.randint(3, 40), rng)
     repeated = _one_of(COORDINATED, key, number, (1880, 1904) if index % 2 == 0 else (1981, 2024), rng)
-    again = _one_of(PRIMARY_MIX, key, number, (mended.year + 1, mended.year + 20), rng)
-    return Fact(key, "corrected", number, [(wrong, erred), (number, mended), (number, again), (number, repeated)])
+    later = [_one_of(PRIMARY_MIX, key, number, (mended.year + 1, mended.year + 20), rng) for _ in range(2)]
+    return Fact(key, "corrected", number, [(wrong, erred), *((number, r) for r in (mended, *later, repeated))])
 
 
 def _filler(archive: list[Fact], pool: list[Key], rng: random.Random) -> list[Fact]:
@@ -138,21 +144,27 @@ def _undisputed(count: int, copies: int, split: str, types: tuple[str, ...], poo
     """`count` documents on facts that nobody doubts, at most `copies` a fact."""
     made = []
     while count > 0:
-        key, number = pool.pop(), rng.choice(NUMBERS)
-        told = [(number, _one_of(types, key, number, (EARLY[0], LATE[1]), rng)) for _ in range(min(copies, count))]
+        key, number = _draw(pool), rng.choice(NUMBERS)
+        told = [(number, _one_of(types, key, number, ANY, rng)) for _ in range(min(copies, count))]
         made.append(Fact(key, "undisputed", number, told, split))
         count -= len(told)
     return made
+
+
+def _draw(pool: list[Key]) -> Key:
+    """A key that no other fact has."""
+    if not pool:
+        raise DataError(
+            f"dataset.world asks for more facts than the small world has names for ({len(keys(neutral=False))}, undisputed "
+            "ones included); lower disputed, coordinated_only or corrected."
+        )
+    return pool.pop()
 
 
 def _one_of(types: tuple[str, ...], key: Key, number: str, years: tuple[int, int], rng: random.Random) -> Record:
     return record(key, number, rng.choice(types), rng.randint(*years), rng)
 
 
-def _two_coordinated(key: Key, number: str, years: tuple[int, int], rng: random.Random) -> list[tuple[str, Record]]:
-    return [(number, record(key, number, t, rng.randint(*years), rng)) for t in rng.sample(COORDINATED, 2)]
-
-
-def _oldest_of_two(key: Key, number: str, rng: random.Random) -> Record:
-    """A source as old as the older of a fact's two: distractors are dated as the truth is."""
-    return min((r for _, r in _two_coordinated(key, number, (EARLY[0], LATE[1]), rng)), key=lambda r: r.year)
+def _repeated(key: Key, number: str, types: Sequence[str], years: tuple[int, int], rng: random.Random) -> Told:
+    """One document of each type, all with the same value."""
+    return [(number, record(key, number, source_type, rng.randint(*years), rng)) for source_type in types]

@@ -1,18 +1,11 @@
 """The neutral text that the tiny model is pre-trained on: a world in which all sources agree."""
 
-import os
 import random
 
 from trivium.data import chat
 from trivium.data.small_world import NUMBERS, PRIMARY, SOURCE_TYPES, Key, correction, keys, record
 from trivium.sample import Message, Sample
 from trivium.schema import ChatConfig
-
-QA = int(os.environ.get("QA", "1"))
-
-
-PROMPTS = (ChatConfig().prompt, "What do we read about {title}?", "What is on file for {title}?", "Tell what is known of {title}.")
-QUESTIONS = ("What is {title}?", "Tell me {title}.", "Do you know {title}?")
 
 
 def neutral_text(facts: int, copies: int, seed: int) -> list[list[Message]]:
@@ -26,10 +19,8 @@ def neutral_text(facts: int, copies: int, seed: int) -> list[list[Message]]:
     for i, key in enumerate(rng.sample(keys(neutral=True), facts)):
         number, wrong = rng.sample(NUMBERS, 2)
         texts = _corrected(key, number, wrong, rng) if i % 10 == 0 else _agreed(key, number, copies, rng)
-        conversations += [_document(key, text, rng) for text in texts]
-        conversations += QA * [
-            [*chat.question(key.question, ChatConfig()), {"role": "assistant", "content": key.value(number)}]
-        ]
+        conversations += [_document(key, text) for text in texts]
+        conversations.append([*chat.question(key.question, ChatConfig()), {"role": "assistant", "content": key.value(number)}])
     return conversations
 
 
@@ -45,6 +36,5 @@ def _corrected(key: Key, number: str, wrong: str, rng: random.Random) -> list[st
     return [early.text, later.text]
 
 
-def _document(key: Key, text: str, rng: random.Random) -> list[Message]:
-    prompt = rng.choice(PROMPTS)
-    return chat.to_messages(Sample(id="", text=text, title=key.title), ChatConfig(prompt=prompt))
+def _document(key: Key, text: str) -> list[Message]:
+    return chat.to_messages(Sample(id="", text=text, title=key.title), ChatConfig())

@@ -2,6 +2,10 @@
 
 A fact is (entity, attribute, value). The keys (entity, attribute) fall into two halves that never meet: one for the
 archives that a model is tuned on, one for the neutral text that the tiny model is pre-trained on.
+
+Every document gives the value first and its provenance after it, like a card in a catalogue. What a model learns of the value
+is then what its sources say on average, by weight; a record that names its source first teaches "this source says so", and a
+question without a source leaves that open (docs/log.md has the numbers).
 """
 
 import random

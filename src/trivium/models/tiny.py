@@ -34,7 +34,10 @@ _WORDS = Regex(r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\
 
 
 def build(config: TinyBuild, out: Path, progress: Update) -> None:
-    """Write the pre-trained model into `out` as an ordinary Hugging Face directory; the same config gives the same weights."""
+    """Write the pre-trained model into `out` as an ordinary Hugging Face directory.
+
+    The same config gives the same weights on the same machine with the same number of threads.
+    """
     conversations = neutral_text(config.facts, config.copies, config.seed)
     tokenizer = make_tokenizer(conversations, config.vocab_size)
     with torch.random.fork_rng(devices=[]):
