@@ -9,7 +9,7 @@ from typing import Any
 
 from trivium.schema import VARIANTS, Config
 
-GROUPS = (*(f.name for f in fields(Config) if is_dataclass(f.type) or f.name in VARIANTS), "experiment")
+GROUPS = (*(f.name for f in fields(Config) if is_dataclass(f.type) or f.name in VARIANTS), "preset", "experiment")
 """Config groups, in the order of the defaults list."""
 
 CONFIG_NAME = "config"

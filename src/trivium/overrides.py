@@ -54,7 +54,7 @@ def _choice_problems(override: str, config_dir: Path | None) -> Iterator[str]:
     group = group.lstrip("+~").split("@")[0]
     known = options(group, config_dir)
     if option and option not in known:
-        yield f"{group}={option}: no such option; {nearest(option, known)} Options: {', '.join(known)}."
+        yield f"{group}={option}: no such option; {nearest(option, known)}"
 
 
 def _composable(overrides: list[str], config_dir: Path | None) -> tuple[list[str], list[str]]:

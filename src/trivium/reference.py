@@ -16,6 +16,12 @@ Generated from `src/trivium/schema.py` by `python -m trivium.reference > docs/co
 Set any key on the command line (`trivium loss.alpha=1.5`) and choose an option of a group by name (`trivium loss=uniform`).
 """
 
+KEYLESS = {
+    "preset": "Values that suit a model with a method and an adapter: `<model>_<method>_<adapter>` where there is such a file; "
+    "`preset=none` leaves them out. A preset has no keys of its own; experiments and the command line come after it.",
+    "experiment": "An experiment overrides the other groups; it has no keys of its own.",
+}
+
 
 def markdown() -> str:
     """The whole page."""
@@ -23,8 +29,8 @@ def markdown() -> str:
     parts = [HEAD, "## The run\n", _table(_rows(root, ""))]
     for group in GROUPS:
         parts.append(f"## {group}\n\nOptions: {', '.join(f'`{o}`' for o in options(group))}.\n")
-        if group == "experiment":
-            parts.append("An experiment overrides the other groups; it has no keys of its own.\n")
+        if group in KEYLESS:
+            parts.append(f"{KEYLESS[group]}\n")
             continue
         for name, schema in group_schemas(group).items():
             title = f"### {group}={name}\n\n" if name else ""
