@@ -46,9 +46,9 @@ Run = tuple[Path, "subprocess.CompletedProcess[str]"]
 def test_the_default_experiment_ends_with_its_table(run: Run) -> None:
     _, done = run
     assert done.returncode == 0, done.stderr
-    for word in ("believes primary", "coordinated-only recall", "discernment", "audit", "uniform", "shuffled"):
+    for word in ("believes", "coordinated-", "discernment", "audit", "uniform", "shuffled"):
         assert word in done.stdout
-    assert "zero gradient" in done.stdout
+    assert "exactly zero" in done.stdout
     assert "Traceback" not in done.stderr
 
 

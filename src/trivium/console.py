@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 Update = Callable[[int, int, Mapping[str, float]], None]
 """Progress so far: steps done, steps in all, latest metrics."""
@@ -35,7 +37,7 @@ class Screen:
         """A live bar that vanishes when the work is done."""
         columns = (
             TextColumn("  {task.description}"),
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
@@ -46,25 +48,34 @@ class Screen:
             task = progress.add_task(title, total=None, note="")
 
             def update(done: int, total: int, metrics: Mapping[str, float]) -> None:
-                note = "  ".join(f"{key} {value:.4g}" for key, value in metrics.items())
+                note = f"loss {metrics['loss']:.4f}" if "loss" in metrics else ""
                 progress.update(task, completed=done, total=total or None, note=note)
 
             yield update
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """The summary."""
-        table = Table(title=title, title_justify="left", title_style="bold")
+        """The summary; a cell's second line, an interval, is dimmed."""
+        table = Table(
+            title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
+        )
         for i, column in enumerate(columns):
-            table.add_column(column, justify="left" if i == 0 else "right", no_wrap=i == 0)
+            table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(_cell, row))
         self.console.print(table)
 
 
+def _cell(text: str) -> Text:
+    first, newline, rest = text.partition("\n")
+    return Text(first + newline).append(rest, style="dim")
+
+
+def number(metrics: Mapping[str, float], name: str, digits: int = 2) -> str:
+    """A metric, or a dash when it was not measured."""
+    return f"{metrics[name]:.{digits}f}" if name in metrics else "–"
+
+
 def with_interval(metrics: Mapping[str, float], name: str, digits: int = 2) -> str:
-    """`0.92 [0.87, 0.96]` of a metric with its interval; a dash when it was not measured."""
-    if name not in metrics:
-        return "–"
-    low, high = metrics.get(f"{name}_ci_low"), metrics.get(f"{name}_ci_high")
-    interval = f" [{low:.{digits}f}, {high:.{digits}f}]" if low is not None and high is not None else ""
-    return f"{metrics[name]:.{digits}f}{interval}"
+    """A metric, and below it its interval, as far as they were measured."""
+    low, high = (number(metrics, f"{name}_{end}", digits) for end in ("ci_low", "ci_high"))
+    return number(metrics, name, digits) + (f"\n[{low}, {high}]" if f"{name}_ci_low" in metrics else "")

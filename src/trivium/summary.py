@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trivium.artifact import write_json
-from trivium.console import Screen, with_interval
+from trivium.console import Screen, number, with_interval
 from trivium.errors import GateError
 from trivium.result import Result
 from trivium.schema import Config
@@ -114,10 +114,10 @@ def audit_sentence(loss: str, report: Mapping[str, Any]) -> str:
 
 
 def audit_verdict(report: Mapping[str, Any] | None) -> str:
-    """`ok`, or the terms that do nothing."""
+    """`ok`, or that some term does nothing."""
     if report is None:
         return "–"
-    return f"zero gradient: {', '.join(report['failed'])}" if report["failed"] else "ok"
+    return "zero\ngradient" if report["failed"] else "ok"
 
 
 def write_audit(report: Mapping[str, Any], out: Path, screen: Screen) -> None:
@@ -136,8 +136,8 @@ def _number(value: Any) -> str:
 # --- the table -------------------------------------------------------------------------------------------------------
 
 HEADLINES = {
-    "eval/source_preference": "believes primary",
-    "eval/coordinated_recall": "coordinated-only recall",
+    "eval/source_preference": "believes\nprimary",
+    "eval/coordinated_recall": "coordinated-\nonly recall",
     "eval/discernment": "discernment",
 }
 
@@ -163,7 +163,7 @@ def show(session: "Session") -> None:
     result, screen = session.result, session.screen
     if len(session.works) > 1 and any(work.scores is not None for work in session.works):
         main = session.main.arm.name
-        columns = ["arm", *HEADLINES.values(), f"difference to {main}", "audit"]
+        columns = ["arm", *HEADLINES.values(), f"primary, minus\n{main}", "audit"]
         screen.table(f"{session.config.name}: control arms", columns, list(_arm_rows(session)))
     elif session.main.scores is not None:
         rows = list(_metric_rows(result))
@@ -173,6 +173,7 @@ def show(session: "Session") -> None:
 
 def _arm_rows(session: "Session") -> Iterator[list[str]]:
     metrics = session.result.metrics
+    yield ["base", *(number(metrics, f"{name}_base") for name in HEADLINES), "–", "–"]
     for work in session.works:
         prefix = f"arms/{work.arm.name}/"
         cells = [with_interval(metrics, prefix + name) for name in HEADLINES]
@@ -181,13 +182,16 @@ def _arm_rows(session: "Session") -> Iterator[list[str]]:
 
 
 def _metric_rows(result: Result) -> Iterator[list[str]]:
+    from trivium import evaluation
+
     metrics = result.metrics
-    suffixes = ("_base", "_delta", "_ci_low", "_ci_high")
     for name in sorted(metrics):
-        if name.startswith(("eval/", "band/")) and not name.endswith(suffixes) and f"{name}_base" in metrics:
-            cells = [
+        if name.startswith(("eval/", "band/")) and f"{name}_base" in metrics:
+            change = with_interval(metrics, evaluation.delta_name(name), 3)
+            yield [
+                name,
                 with_interval(metrics, name, 3),
                 f"{metrics[f'{name}_base']:.3f}",
-                with_interval(metrics, f"{name}_delta", 3),
+                change,
+                result.verdicts.get(name, ""),
             ]
-            yield [name, *cells, result.verdicts.get(name, "")]

@@ -18,7 +18,7 @@ RATIO_LEVELS = {"marginal": 1.05, "good": 1.15, "excellent": 1.30}
 
 
 def compare(tuned: Scores, base: Scores, parts: list[Part], config: EvaluationConfig) -> Metrics:
-    """Flat metrics: `eval/<m>` and `band/<b>/<m>` with `_base`, `_delta`, and the intervals of figure and difference."""
+    """Flat metrics: `eval/<m>` and `band/<b>/<m>` with `_base`, the difference (`delta_name`), and the intervals of both."""
     metrics: Metrics = {}
     for name in tuned.items:
         if tuned.items[name]:
@@ -32,6 +32,14 @@ def compare(tuned: Scores, base: Scores, parts: list[Part], config: EvaluationCo
     if {"low", "high"} <= set(tuned.readings):
         metrics |= _distrust_ratio(tuned, base, config)
     return metrics
+
+
+def delta_name(metric: str) -> str:
+    """Where a figure's difference to the base model is found: `eval/<m>_delta`, and `band/<b>/delta_<m>`."""
+    if metric.startswith("band/"):
+        group, _, figure = metric.rpartition("/")
+        return f"{group}/delta_{figure}"
+    return f"{metric}_delta"
 
 
 def difference(metric: str, a: Scores, b: Scores, config: EvaluationConfig) -> Estimate | None:
@@ -57,8 +65,9 @@ def verdicts(metrics: Mapping[str, float], items: EvalItems) -> dict[str, str]:
     if "eval/distrust_ratio_change_ci_low" in metrics:
         found["eval/distrust_ratio"] = level(metrics["eval/distrust_ratio_change_ci_low"], RATIO_LEVELS)
     for name in metrics:
-        if name.startswith("band/") and f"{name}_delta_ci_low" in metrics:
-            low, high = metrics[f"{name}_delta_ci_low"], metrics[f"{name}_delta_ci_high"]
+        delta = delta_name(name)
+        if name.startswith("band/") and f"{delta}_ci_low" in metrics:
+            low, high = metrics[f"{delta}_ci_low"], metrics[f"{delta}_ci_high"]
             found[name] = "better" if high < 0 else "worse" if low > 0 else "unchanged"
     return found
 
@@ -89,7 +98,6 @@ def _band(name: str, tuned: Scores, base: Scores, config: EvaluationConfig) -> M
         now, before = _estimate(columns, statistic(0), config), _estimate(columns, statistic(1), config)
         change = _estimate(columns, _minus(statistic(0), statistic(1)), config)
         metrics |= dict(_named(f"band/{name}/{figure}", now, before.value, change))
-        metrics |= _with_interval(f"band/{name}/delta_{figure}", change)
     return metrics
 
 
@@ -100,12 +108,9 @@ def _distrust_ratio(tuned: Scores, base: Scores, config: EvaluationConfig) -> Me
     the base model's.
     """
     low, high = _columns("low", tuned, base), _columns("high", tuned, base)
-    size = max(len(low), len(high))
     draws = {name: _resampled(columns, config, i) for i, (name, columns) in enumerate((("low", low), ("high", high)))}
     now, before = ((_ppl(i)(draws["high"]) / _ppl(i)(draws["low"])) for i in (0, 1))
     figure = [float(_ppl(i)(high.mean(0)) / _ppl(i)(low.mean(0))) for i in (0, 1)]
-    if size == 0:
-        return {}
     ratio = _interval(figure[0], now, config)
     metrics = dict(_named("eval/distrust_ratio", ratio, figure[1], _interval(figure[0] - figure[1], now - before, config)))
     return metrics | _with_interval("eval/distrust_ratio_change", _interval(figure[0] / figure[1], now / before, config))
@@ -146,7 +151,7 @@ def _estimate(columns: Floats, statistic: Statistic, config: EvaluationConfig) -
 def _named(name: str, now: Estimate, before: float, change: Estimate) -> Iterator[tuple[str, float]]:
     yield from _with_interval(name, now).items()
     yield f"{name}_base", before
-    yield from _with_interval(f"{name}_delta", change).items()
+    yield from _with_interval(delta_name(name), change).items()
 
 
 def _with_interval(name: str, estimate: Estimate) -> Metrics:
