@@ -183,7 +183,6 @@ def _evaluate_one(session: Session, work: Work) -> None:
         base = stages.evaluate(config, work.base, prepared, work.items, None, base_folder)
         work.scores = stages.evaluate(config, work.base, prepared, work.items, work.tuned, work.out / "evaluation")
     metrics = evaluation.compare(work.scores, base, work.items.parts, config.evaluation)
-    work.tracker.metrics(metrics)
     work.tracker.artifact(work.out / "evaluation")
     session.result.add(metrics, session.prefix(work))
     if work.arm.main:
@@ -225,8 +224,9 @@ def _finish(session: Session) -> None:
     summary.show(session)
     for work in session.works:
         if work.tracker is not session.tracker:
+            work.tracker.metrics(session.result.of_arm(work.arm.name))
             work.tracker.finish("ok" if work.scores is not None or work.tuned is not None else "failed")
-    session.tracker.metrics(session.result.metrics)
+    session.tracker.metrics(session.result.of_run())
 
 
 @contextmanager

@@ -33,6 +33,15 @@ class Result:
         """Add metrics under a prefix."""
         self.metrics.update({prefix + key: value for key, value in metrics.items()})
 
+    def of_arm(self, name: str) -> dict[str, float]:
+        """The metrics of one arm, without their prefix."""
+        prefix = f"arms/{name}/"
+        return {key.removeprefix(prefix): value for key, value in self.metrics.items() if key.startswith(prefix)}
+
+    def of_run(self) -> dict[str, float]:
+        """The metrics that are no arm's."""
+        return {key: value for key, value in self.metrics.items() if not key.startswith("arms/")}
+
     def write(self, out: Path) -> None:
         """Write `<out>/result.json` in one step."""
         write_json(out / "result.json", asdict(self))

@@ -41,6 +41,7 @@ class TinyBuild:
     learning_rate: float = opt(3e-3, "Pre-training peak learning rate (AdamW, cosine).", gt=0)
     facts: int = opt(400, "Neutral facts in the pre-training text.", ge=20, le=12288)
     copies: int = opt(3, "Documents that tell each neutral fact.", ge=1)
+    source_first: float = opt(0.0, "Share of neutral documents that name their source before the value.", ge=0, le=1)
     seed: int = opt(0, "Seed of the weights and of the order of the neutral text.", ge=0)
 
 
@@ -149,7 +150,9 @@ class DistrustLoss:
 
     name: str = opt("distrust", "Loss.", choices=("distrust",))
     alpha: float = opt(2.7, "Strength of distrust; 0 is plain cross-entropy.", ge=0, le=1000)
-    unit: str = opt("bits", "Unit of both entropy and log(1 − authority).", choices=("bits", "nats"))
+    unit: str = opt(
+        "bits", "Unit of both entropy and log(1 − authority); scales d, and so changes no weight.", choices=("bits", "nats")
+    )
     max_ratio: float | None = opt(None, "Largest allowed ratio of any weight to the smallest; null does not clip.", gt=1)
 
 
@@ -177,8 +180,9 @@ class WorldConfig:
     """How much the generated archive holds, in facts."""
 
     disputed: int = opt(100, "Facts told once by a primary record and twice, differently, by coordinated sources.", ge=4)
-    coordinated_only: int = opt(32, "Facts that only coordinated sources state.", ge=4)
+    coordinated_only: int = opt(32, "Facts that only coordinated sources state, three of them.", ge=4)
     corrected: int = opt(32, "Facts whose primary record was later corrected by other primary records.", ge=4)
+    source_first: float = opt(0.0, "Share of documents that name their source before the value.", ge=0, le=1)
     seed: int = opt(7, "Seed of the world's names and values; independent of the run's seed.", ge=0)
 
 
@@ -191,7 +195,7 @@ class ProvenanceConfig:
         "prior: the source type's entry; dynamic: text and metadata; blend: both; given: the data's own columns.",
         choices=("prior", "dynamic", "blend", "given"),
     )
-    blend: float = opt(0.7, "Weight of the prior in `blend`; the rest is dynamic.", ge=0, le=1)
+    blend: float = opt(0.7, "Weight of the prior in `blend`; the effects of markers count by the rest.", ge=0, le=1)
     markers: str = opt("default", "Marker lexicon: a shipped name or a YAML file.")
     priors: str = opt("default", "Per-source priors: a shipped name or a YAML file.")
     shuffle: bool = opt(False, "Placebo: deal the provenance facts out at random, keeping their distribution.")

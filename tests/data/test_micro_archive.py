@@ -14,7 +14,7 @@ from trivium.data.provenance import Scorer
 from trivium.data.small_world import COORDINATED, PRIMARY, keys
 from trivium.errors import DataError
 from trivium.sample import Sample, band
-from trivium.schema import BANDS, ContaminationConfig, ProvenanceConfig, RebalanceConfig, WorldConfig
+from trivium.schema import BANDS, ContaminationConfig, ProvenanceConfig, RebalanceConfig, TinyBuild, WorldConfig
 
 BAND_OF = {**dict.fromkeys(PRIMARY, "low"), "journal_article": "mid", **dict.fromkeys(COORDINATED, "high")}
 SIZES = st.builds(WorldConfig, *(st.integers(4, 60) for _ in range(3)), seed=st.integers(0, 99))
@@ -140,14 +140,19 @@ def test_no_question_counts_as_seen_in_training(archive: list[Sample], facts: li
 @given(SIZES)
 def test_neutral_text_and_archives_share_no_fact(world: WorldConfig) -> None:
     told = {s.title for s in micro_archive.documents(world)}
-    neutral = [turn["content"] for turns in neutral_text(400, 1, world.seed) for turn in turns if turn["role"] == "user"]
+    neutral = [
+        turn["content"]
+        for turns in neutral_text(TinyBuild(facts=400, copies=1, seed=world.seed))
+        for turn in turns
+        if turn["role"] == "user"
+    ]
     asked = {text.split("about ")[-1].split("What is ")[-1].rstrip("?") for text in neutral}
     assert len(asked) == 400 and not asked & told
     assert not set(keys(True)) & set(keys(False))
 
 
 def test_neutral_sources_agree_except_where_one_is_corrected() -> None:
-    conversations = neutral_text(200, 3, 0)
+    conversations = neutral_text(TinyBuild(facts=200))
     by_answer: list[tuple[str, list[str]]] = []
     texts: list[str] = []
     for turns in conversations:
@@ -160,6 +165,17 @@ def test_neutral_sources_agree_except_where_one_is_corrected() -> None:
     disagreeing = [(answer, told) for answer, told in by_answer if not all(text.startswith(answer) for text in told)]
     assert len(by_answer) == 200 and len(disagreeing) == 20
     assert all(told[-1].startswith(answer) and answer not in told[0] for answer, told in disagreeing)
+
+
+def test_source_first_moves_the_source_and_nothing_else(archive: list[Sample]) -> None:
+    scorer = Scorer(ProvenanceConfig())
+    turned = micro_archive.documents(WorldConfig(source_first=1.0))
+    for before, after in zip(archive, turned, strict=True):
+        assert before.text[0].isdigit() and not after.text[0].isdigit()
+        assert sorted(before.text.split()) == sorted(after.text.split())
+        assert scorer.score(after).authority == pytest.approx(scorer.score(before).authority)
+    some = micro_archive.documents(WorldConfig(source_first=0.3))
+    assert 0.2 < sum(not s.text[0].isdigit() for s in some) / len(some) < 0.4
 
 
 def test_documents_become_conversations_by_the_shared_function(archive: list[Sample], config_of: Any) -> None:

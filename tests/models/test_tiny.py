@@ -53,7 +53,7 @@ def test_same_config_same_bytes_and_the_callers_randomness_is_untouched(folder: 
 
 def test_it_learns_and_loads_as_any_model(folder: Path, tokenizer: Any) -> None:
     model = load_base(ModelConfig(), HardwareConfig(), str(folder))
-    encoded = chat.encode(tokenizer, neutral_text(SMALL.facts, SMALL.copies, SMALL.seed)[0], 128)
+    encoded = chat.encode(tokenizer, neutral_text(SMALL)[0], 128)
     ids = torch.tensor([encoded.input_ids])
     loss = float(model(input_ids=ids, labels=ids).loss.detach())
     assert loss < 0.95 * torch.log(torch.tensor(float(len(tokenizer))))
@@ -84,7 +84,7 @@ def test_any_text_survives_the_tokenizer(tokenizer: Any, text: str) -> None:
 
 def test_options_of_a_question_differ_in_one_token_of_the_default_model() -> None:
     shape = TinyBuild()
-    tokenizer = make_tokenizer(neutral_text(shape.facts, shape.copies, shape.seed), shape.vocab_size)
+    tokenizer = make_tokenizer(neutral_text(shape), shape.vocab_size)
     assert len(tokenizer) == shape.vocab_size
     for number in NUMBERS:
         assert len(tokenizer(number)["input_ids"]) == 1
@@ -95,7 +95,7 @@ def test_options_of_a_question_differ_in_one_token_of_the_default_model() -> Non
 
 def test_documents_of_the_archive_fit_the_default_length() -> None:
     shape, model = TinyBuild(), ModelConfig()
-    tokenizer = make_tokenizer(neutral_text(shape.facts, shape.copies, shape.seed), shape.vocab_size)
+    tokenizer = make_tokenizer(neutral_text(shape), shape.vocab_size)
     lengths = [
         len(chat.encode(tokenizer, chat.to_messages(s, ChatConfig()), 4096).input_ids)
         for s in micro_archive.documents(WorldConfig())

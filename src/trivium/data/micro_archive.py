@@ -51,10 +51,11 @@ def documents(config: WorldConfig) -> list[Sample]:
     `metadata["split"]` says where a document belongs: the facts that suites ask about are all trained on, and what is held
     out is on facts that no training document mentions. Raises `DataError` when the names do not suffice.
     """
+    rng = random.Random(f"source first {config.seed}")
     samples = [
         Sample(
             id="",
-            text=r.text,
+            text=r.text(rng.random() < config.source_first),
             origin="micro_archive",
             document=fact.key.title,
             title=fact.key.title,

@@ -3,37 +3,37 @@
 import random
 
 from trivium.data import chat
-from trivium.data.small_world import NUMBERS, PRIMARY, SOURCE_TYPES, Key, correction, keys, record
+from trivium.data.small_world import NUMBERS, PRIMARY, SOURCE_TYPES, Key, Record, correction, keys, record
 from trivium.sample import Message, Sample
-from trivium.schema import ChatConfig
+from trivium.schema import ChatConfig, TinyBuild
 
 
-def neutral_text(facts: int, copies: int, seed: int) -> list[list[Message]]:
+def neutral_text(config: TinyBuild) -> list[list[Message]]:
     """Conversations on `facts` facts that no archive holds: documents of every source type, and question and answer.
 
     Each fact is told by `copies` documents whose source types are drawn alike, so that none is trusted more than another.
     A tenth of the facts is told by a primary record, then corrected by a later one.
     """
-    rng = random.Random(f"neutral {seed}")
+    rng, order = random.Random(f"neutral {config.seed}"), random.Random(f"source first {config.seed}")
     conversations: list[list[Message]] = []
-    for i, key in enumerate(rng.sample(keys(neutral=True), facts)):
+    for i, key in enumerate(rng.sample(keys(neutral=True), config.facts)):
         number, wrong = rng.sample(NUMBERS, 2)
-        texts = _corrected(key, number, wrong, rng) if i % 10 == 0 else _agreed(key, number, copies, rng)
-        conversations += [_document(key, text) for text in texts]
+        records = _corrected(key, number, wrong, rng) if i % 10 == 0 else _agreed(key, number, config.copies, rng)
+        conversations += [_document(key, r.text(order.random() < config.source_first)) for r in records]
         conversations.append([*chat.question(key.question, ChatConfig()), {"role": "assistant", "content": key.value(number)}])
     return conversations
 
 
-def _agreed(key: Key, number: str, copies: int, rng: random.Random) -> list[str]:
+def _agreed(key: Key, number: str, copies: int, rng: random.Random) -> list[Record]:
     types = [rng.choice(SOURCE_TYPES) for _ in range(copies)]
-    return [record(key, number, source_type, rng.randint(1880, 2024), rng).text for source_type in types]
+    return [record(key, number, source_type, rng.randint(1880, 2024), rng) for source_type in types]
 
 
-def _corrected(key: Key, number: str, wrong: str, rng: random.Random) -> list[str]:
+def _corrected(key: Key, number: str, wrong: str, rng: random.Random) -> list[Record]:
     first = rng.randint(1880, 1980)
     early = record(key, wrong, rng.choice(PRIMARY), first, rng)
     later = correction(key, number, wrong, rng.choice(PRIMARY), rng.randint(first + 5, 2024), rng)
-    return [early.text, later.text]
+    return [early, later]
 
 
 def _document(key: Key, text: str) -> list[Message]:

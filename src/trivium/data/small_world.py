@@ -3,9 +3,9 @@
 A fact is (entity, attribute, value). The keys (entity, attribute) fall into two halves that never meet: one for the
 archives that a model is tuned on, one for the neutral text that the tiny model is pre-trained on.
 
-Every document gives the value first and its provenance after it, like a card in a catalogue. What a model learns of the value
-is then what its sources say on average, by weight; a record that names its source first teaches "this source says so", and a
-question without a source leaves that open (docs/log.md has the numbers).
+A document gives the value first and its source after it, like a card in a catalogue. What a model learns of the value is then
+what its sources say on average, by weight; a document that names its source first teaches "this source says so", and a question
+without a source leaves that open. `source_first` says how many do (docs/log.md has the numbers).
 """
 
 import random
@@ -29,7 +29,6 @@ NUMBERS = tuple(h + t + u for h in "23456789" for t in "258" for u in "1379")
 
 PEOPLE = ("Adler", "Brandt", "Castell", "Dorn", "Ekman", "Farrow", "Galen", "Hollis", "Ibsen", "Jansen", "Keller", "Lindqvist")
 PLACES = ("Ostrava", "Marrow Bay", "Linden", "Teloth", "Carrick", "Vesper Hill", "Norrland", "Quill Creek")
-MONTHS = ("January", "March", "April", "June", "August", "October", "December")
 
 PRIMARY = ("laboratory_notebook", "patent", "field_survey")
 JOURNAL = "journal_article"
@@ -61,12 +60,17 @@ class Key(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One document: its words, and who published it when."""
+    """One document: what it states, where that is stated, and who published it when."""
 
-    text: str
+    statement: str
+    source: str
     publisher: str
     source_type: str
     year: int
+
+    def text(self, source_first: bool = False) -> str:
+        """The document's words."""
+        return f"{self.source} {self.statement}" if source_first else f"{self.statement} {self.source}"
 
 
 @cache
@@ -79,51 +83,65 @@ def keys(neutral: bool) -> tuple[Key, ...]:
     return tuple(half)
 
 
-_WORDINGS: dict[str, tuple[tuple[str, str], ...]] = {
+class Wording(NamedTuple):
+    """A publisher, what is stated, and where it is stated."""
+
+    publisher: str
+    statement: str
+    source: str
+
+
+_WORDINGS: dict[str, tuple[Wording, ...]] = {
     "laboratory_notebook": (
-        ("{person}, laboratory", "{value} is {title}, as I measured it myself. Laboratory notebook, {person}, {year}."),
-        ("{place} laboratory", "{value} is what I observed for {title}. Laboratory notebook, {year}."),
-        ("{person}, laboratory", "{value} was read for {title} on my own apparatus. Laboratory notebook, {year}."),
+        Wording(
+            "{person}, laboratory", "{value} is {title}, as I measured it myself.", "Laboratory notebook, {person}, {year}."
+        ),
+        Wording("{place} laboratory", "{value} is what I observed for {title}.", "Laboratory notebook, {year}."),
+        Wording("{person}, laboratory", "{value} was read for {title} on my own apparatus.", "Laboratory notebook, {year}."),
     ),
     "patent": (
-        ("Patent office", "{value} is {title} in my process, as claimed. Patent of {person}, {year}."),
-        ("Patent office", "{value} is {title} by experiment. Patent, {person}, inventor, {year}."),
-        ("Patent office", "{value} was measured for {title} with my apparatus. Patent, {year}."),
+        Wording("Patent office", "{value} is {title} in my process, as claimed.", "Patent of {person}, {year}."),
+        Wording("Patent office", "{value} is {title} by experiment.", "Patent, {person}, inventor, {year}."),
+        Wording("Patent office", "{value} was measured for {title} with my apparatus.", "Patent, {year}."),
     ),
     "field_survey": (
-        ("{place} survey", "{value} is {title}, measured on site. Field survey of {place}, {year}."),
-        ("{place} survey", "{value} was observed for {title} on specimens collected. Field survey, {year}."),
-        ("{place} survey", "{value} is the instrument reading for {title}. Original field notes, {year}."),
+        Wording("{place} survey", "{value} is {title}, measured on site.", "Field survey of {place}, {year}."),
+        Wording("{place} survey", "{value} was observed for {title} on specimens collected.", "Field survey, {year}."),
+        Wording("{place} survey", "{value} is the instrument reading for {title}.", "Original field notes, {year}."),
     ),
     "journal_article": (
-        ("Journal of Materials", "{value} is {title}, {person} et al. report. Journal of Materials, {year}."),
-        ("Annals of {place}", "{value} is the result for {title} in this study. Annals of {place}, {year}."),
-        ("Journal of Materials", "{value} was found for {title}. Journal of Materials, {year}, peer reviewed."),
+        Wording("Journal of Materials", "{value} is {title}, {person} et al. report.", "Journal of Materials, {year}."),
+        Wording("Annals of {place}", "{value} is the result for {title} in this study.", "Annals of {place}, {year}."),
+        Wording("Journal of Materials", "{value} was found for {title}.", "Journal of Materials, {year}, peer reviewed."),
     ),
     "encyclopedia": (
-        ("General Encyclopedia", "{value} is {title}, it is widely accepted. General Encyclopedia, {year}."),
-        ("World Encyclopedia", "{value} is {title}; experts agree. World Encyclopedia, {year}."),
-        ("National Encyclopedia", "{value} is the consensus for {title}. National Encyclopedia, {year}."),
+        Wording("General Encyclopedia", "{value} is {title}, it is widely accepted.", "General Encyclopedia, {year}."),
+        Wording("World Encyclopedia", "{value} is {title}; experts agree.", "World Encyclopedia, {year}."),
+        Wording("National Encyclopedia", "{value} is the consensus for {title}.", "National Encyclopedia, {year}."),
     ),
     "press_release": (
-        ("Ministry of {place}", "{value} is {title}, the ministry confirms. Press release, {place}, {year}."),
-        ("Institute of {place}", "{value} is {title}, officials announced. For immediate release, {year}."),
-        ("Agency of {place}", "{value} is established for {title}, the agency said. Press release, {year}."),
+        Wording("Ministry of {place}", "{value} is {title}, the ministry confirms.", "Press release, {place}, {year}."),
+        Wording("Institute of {place}", "{value} is {title}, officials announced.", "For immediate release, {year}."),
+        Wording("Agency of {place}", "{value} is established for {title}, the agency said.", "Press release, {year}."),
     ),
     "news_summary": (
-        ("{place} News", "{value} is {title}, experts say. News summary, {place}, {year}."),
-        ("Daily {place}", "{value} is {title}, authorities said. In brief, Daily {place}, {year}."),
-        ("{place} News", "{value} is {title}, according to officials. {place} News, {year}."),
+        Wording("{place} News", "{value} is {title}, experts say.", "News summary, {place}, {year}."),
+        Wording("Daily {place}", "{value} is {title}, authorities said.", "In brief, Daily {place}, {year}."),
+        Wording("{place} News", "{value} is {title}, according to officials.", "{place} News, {year}."),
     ),
 }
 
-_CORRECTIONS: dict[str, tuple[tuple[str, str], ...]] = {
+_CORRECTIONS: dict[str, tuple[Wording, ...]] = {
     "laboratory_notebook": (
-        ("{person}, laboratory", "{value} is {title}; {wrong} was my error. Laboratory notebook, measured again, {year}."),
+        Wording(
+            "{person}, laboratory", "{value} is {title}; {wrong} was my error.", "Laboratory notebook, measured again, {year}."
+        ),
     ),
-    "patent": (("Patent office", "{value} is {title}, for {wrong} was wrong. Patent of {person}, corrected, {year}."),),
+    "patent": (
+        Wording("Patent office", "{value} is {title}, for {wrong} was wrong.", "Patent of {person}, corrected, {year}."),
+    ),
     "field_survey": (
-        ("{place} survey", "{value} is {title}; {wrong} is withdrawn. Erratum, field survey of {place}, {year}."),
+        Wording("{place} survey", "{value} is {title}; {wrong} is withdrawn.", "Erratum, field survey of {place}, {year}."),
     ),
 }
 
@@ -138,11 +156,8 @@ def correction(key: Key, number: str, wrong: str, source_type: str, year: int, r
     return _write(_CORRECTIONS[source_type], key, source_type, year, rng, value=key.value(number), wrong=key.value(wrong))
 
 
-def _write(
-    wordings: tuple[tuple[str, str], ...], key: Key, source_type: str, year: int, rng: random.Random, **values: str
-) -> Record:
-    person, person2 = rng.sample(PEOPLE, 2)
-    publisher, text = rng.choice(wordings)
-    values |= {"person": person, "person2": person2, "place": rng.choice(PLACES), "month": rng.choice(MONTHS)}
-    values |= {"title": key.title, "year": str(year), "day": str(rng.randint(2, 28))}
-    return Record(text.format_map(values), publisher.format_map(values), source_type, year)
+def _write(wordings: tuple[Wording, ...], key: Key, source_type: str, year: int, rng: random.Random, **values: str) -> Record:
+    wording = rng.choice(wordings)
+    values |= {"title": key.title, "year": str(year), "person": rng.choice(PEOPLE), "place": rng.choice(PLACES)}
+    publisher, statement, source = (text.format_map(values) for text in wording)
+    return Record(statement, source, publisher, source_type, year)

@@ -4,7 +4,7 @@ Authority `a` lies in [0, 0.99]; provenance entropy `H` is in bits. A weight mul
 supervised token of a sample; the weighted sum is divided by the number of supervised tokens, never by the sum of weights.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ from trivium.schema import BANDS, DistrustLoss, DistrustPublishedLoss, DistrustS
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Column = Floats | Sequence[float | None]
+"""N values; None stands for a missing one."""
 
 
 class Policy(NamedTuple):
@@ -31,7 +33,7 @@ class Policy(NamedTuple):
     notice: str = ""
 
 
-def policy(loss: object, authority: npt.ArrayLike, entropy: npt.ArrayLike) -> Policy:
+def policy(loss: object, authority: Column, entropy: Column) -> Policy:
     """Weights, probabilities and offsets of N samples under a loss configuration.
 
     Raises `DataError` when a value is missing, not finite or out of range.
@@ -44,20 +46,20 @@ def policy(loss: object, authority: npt.ArrayLike, entropy: npt.ArrayLike) -> Po
     return _POLICIES[type(loss)](loss, a, h)
 
 
-def distrust_scores(authority: npt.ArrayLike, entropy: npt.ArrayLike, unit: str = "bits") -> Floats:
+def distrust_scores(authority: Column, entropy: Column, unit: str = "bits") -> Floats:
     """d = max(0, H + log(1 − a)), both terms in `unit` (bits or nats): how much a source is worth distrusting authority for.
 
     >>> distrust_scores([0.5, 0.75], [3.0, 1.0]).tolist()
     [2.0, 0.0]
     """
-    a, h = np.asarray(authority, np.float64), np.asarray(entropy, np.float64)
+    a, h = (np.array(column, np.float64) for column in (authority, entropy))
     bits = np.maximum(0.0, h + np.log2(1.0 - a))
     return bits * np.log(2.0) if unit == "nats" else bits
 
 
 def distrust_weights(
-    authority: npt.ArrayLike,
-    entropy: npt.ArrayLike,
+    authority: Column,
+    entropy: Column,
     alpha: float = 2.7,
     unit: str = "bits",
     max_ratio: float | None = None,
@@ -84,7 +86,7 @@ def distrust_weights(
     return weights
 
 
-def published_term(authority: npt.ArrayLike, entropy: npt.ArrayLike, alpha: float = 2.7, lambda_weight: float = 1.0) -> Floats:
+def published_term(authority: Column, entropy: Column, alpha: float = 2.7, lambda_weight: float = 1.0) -> Floats:
     """λ·α·(ln(1 − a + 1e-8) + H)², Roemmele's published form, which adds nats to bits; (N,), a constant of the data.
 
     >>> published_term([0.05], [7.0], alpha=2.7).round(1).tolist()
@@ -200,9 +202,9 @@ _POLICIES: dict[type, Callable[[Any, Floats, Floats], Policy]] = {
 }
 
 
-def _checked(authority: npt.ArrayLike, entropy: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Both as float64 arrays of one length, every value finite and in range; None counts as missing."""
-    a, h = np.asarray(authority, np.float64), np.asarray(entropy, np.float64)
+def _checked(authority: Column, entropy: Column) -> tuple[Floats, Floats]:
+    """Both as float64 arrays of one length, every value finite and in range."""
+    a, h = (np.array(column, np.float64) for column in (authority, entropy))
     if a.shape != h.shape:
         raise DataError(f"{a.size} authorities but {h.size} entropies; every sample needs one of each.")
     _refuse(~np.isfinite(a), "an authority that is missing or not finite", "prepare the data again")

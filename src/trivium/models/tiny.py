@@ -38,7 +38,7 @@ def build(config: TinyBuild, out: Path, progress: Update) -> None:
 
     The same config gives the same weights on the same machine with the same number of threads.
     """
-    conversations = neutral_text(config.facts, config.copies, config.seed)
+    conversations = neutral_text(config)
     tokenizer = make_tokenizer(conversations, config.vocab_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

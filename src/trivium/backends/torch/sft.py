@@ -202,7 +202,7 @@ def _install(trainer: ProvenanceTrainer, method: SftMethod, reporter: Reporter, 
     trainer.add_callback(StopOnSignal(stop))
     if method.metric_for_best_model is None:
         return None
-    keeper = KeepBest(Path(trainer.args.output_dir) / BEST, method.metric_for_best_model)
+    keeper = KeepBest(trainer.folder / BEST, method.metric_for_best_model)
     trainer.add_callback(keeper)
     return keeper
 

@@ -39,7 +39,7 @@ class TokenCollator(DataCollatorForLanguageModeling):
             if name in examples[0]:
                 rows = [torch.tensor(example[name], dtype=torch.float32) for example in examples]
                 rows = [torch.cat(rows)] if self.padding_free else rows
-                batch[name] = pad(rows, padding_value=0.0, padding_side="right")
+                batch[name] = pad(rows, padding_value=0, padding_side="right")
         return batch
 
 
@@ -84,6 +84,7 @@ class ProvenanceTrainer(SFTTrainer):
         self._staging: Path | None = None
         self._tallies: dict[str, _Tally] = defaultdict(_Tally)
         super().__init__(**kwargs)
+        self.folder = Path(str(self.args.output_dir))
         self.remove_callback(PrinterCallback)
         add_token_scores(self.model.get_base_model() if is_peft_model(self.model) else self.model)
         flash = self.model.config._attn_implementation.startswith("flash")
@@ -126,7 +127,7 @@ class ProvenanceTrainer(SFTTrainer):
 
     def latest_checkpoint(self) -> Path | None:
         """The newest whole checkpoint of this very training, or None."""
-        return checkpoints.latest(Path(self.args.output_dir), self._key)
+        return checkpoints.latest(self.folder, self._key)
 
     def final_evaluation(self) -> dict[str, float]:
         """Held-out `eval_nll` and `eval_loss` (nats per supervised token) of the last step, measured once."""
@@ -157,8 +158,7 @@ class ProvenanceTrainer(SFTTrainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Write the checkpoint beside its place, mark it, move it in one step, then remove old ones."""
-        folder = Path(self.args.output_dir)
-        place = folder / f"{checkpoints.PREFIX}{self.state.global_step}"
+        place = self.folder / f"{checkpoints.PREFIX}{self.state.global_step}"
         with checkpoints.new_folder(place, nested=True) as staging:
             self._staging = staging
             try:
@@ -166,7 +166,7 @@ class ProvenanceTrainer(SFTTrainer):
             finally:
                 self._staging = None
             checkpoints.mark(staging / place.name, self.state.global_step, self._key)
-        checkpoints.prune(folder, self._key, self.args.save_total_limit)
+        checkpoints.prune(self.folder, self._key, int(self.args.save_total_limit or 1))
 
     def create_model_card(self, *_args: Any, **_kwargs: Any) -> None:
         """No model card: checkpoints are for resuming only."""
