@@ -54,7 +54,9 @@ def test_a_key_of_another_option_is_unknown(config_of: ConfigOf) -> None:
 def test_facts_across_groups(config_of: ConfigOf, tmp_path: Path) -> None:
     assert "multiple" in problems_of(config_of, "method.total_batch_size=65")[0]
     assert "float16" in problems_of(config_of, "hardware.dtype=float16")[0]
-    assert "dataset.path" in problems_of(config_of, "dataset=folder")[0]
+    assert problems_of(config_of, "dataset=folder")[0].startswith("dataset.path: not set")
+    assert problems_of(config_of, "model=hf")[0].startswith("model.path: not set")
+    assert "is not a range" in problems_of(config_of, "dataset.where={year: {min: 5, mx: 3}}")[0]
     assert "does not exist" in problems_of(config_of, "dataset=folder", f"dataset.path={tmp_path}/none")[0]
     assert "exactly one" in problems_of(config_of, f"dataset.path={tmp_path}")[0]
     assert "eval_steps" in problems_of(config_of, "method.metric_for_best_model=eval_nll")[0]

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,6 +35,33 @@ def test_a_typo_exits_2_with_the_spelling_and_leaves_nothing(trivium: Call, tmp_
     assert done.returncode == 2
     assert "alpha" in done.stderr.replace("alhpa", "")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words", [("-m", "loss.alpha=1,-2"), ("-m", "loss=distrust,unifrom"), ("loss.alpha=1,2",), ("-m", "--cfg", "job")]
+)
+def test_a_wrong_sweep_exits_2_before_its_first_run(trivium: Call, tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = trivium(*words)
+    assert done.returncode == 2
+    assert "-m" in done.stderr or "-2" in done.stderr or "uniform" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_goes_on_after_a_run_that_fails_and_exits_with_its_code(trivium: Call, tmp_path: Path) -> None:
+    words = (
+        "-m",
+        "dataset.gate=strict",
+        "dataset.targets.min_samples=100000,20",
+        "stages=[prepare]",
+        "tracking=none",
+        "arms=null",
+    )
+    done = trivium(*words, "hydra.sweep.dir=sweep")
+    assert done.returncode == 3, done.stderr
+    assert "sweep/0: data gate" in done.stderr
+    status = [json.loads((tmp_path / "sweep" / job / "result.json").read_text())["status"] for job in "01"]
+    assert status == ["gate_failed", "ok"]
 
 
 @pytest.mark.parametrize("word", ["distrust", "loss.alpha=[1", "--config-dir=nowhere", "hydra.run.dri=x"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from trivium.arms import Arm, plan
 from trivium.compose import CONFIG_NAME, conf_dir, hydra_at, register_schemas
-from trivium.errors import ConfigError, TriviumError
+from trivium.errors import ConfigError, Interrupted, TriviumError
 from trivium.overrides import checked, is_override, key_of, loosen
 from trivium.schema import Config
 
@@ -22,20 +22,19 @@ def launch(args: list[str], inspect_only: bool) -> int:
     from omegaconf.errors import OmegaConfBaseException
 
     try:
+        if inspect_only and _multirun(args):
+            raise ConfigError("-m and a flag that only inspects (--cfg, --info …) exclude each other; leave one out.")
         if not inspect_only:
             args = _precheck(args)
-        _run_hydra(args)
-    except ConfigError as error:
-        return _say(error.problems, error.exit_code)
+        return _run_hydra(args)
     except TriviumError as error:
-        return _say([str(error)], error.exit_code)
+        return _say(_problems(error), error.exit_code)
     except (HydraException, OmegaConfBaseException) as error:
         return _say([str(error)], ConfigError.exit_code)
     except KeyboardInterrupt:
         return _say(["interrupted before anything was started; nothing was written."], TriviumError.exit_code)
     except OSError as error:
-        return _say([os_sentence(error)], TriviumError.exit_code)
-    return 0
+        return _say(_problems(error), TriviumError.exit_code)
 
 
 def os_sentence(error: OSError) -> str:
@@ -68,13 +67,23 @@ def _precheck(args: list[str]) -> list[str]:
         raise ConfigError([f"{word!r} is not key=value, group=option or a flag; see trivium --help." for word in stray])
     overrides = [arg for arg in args if is_override(arg) and not _is_value(args, args.index(arg))]
     with hydra_at():
-        fixed = [o for o in overrides if not _is_sweep(o) and not o.lstrip("+~").startswith("hydra")]
-        config = checked(fixed, config_dir)
+        ours = [o for o in overrides if not o.lstrip("+~").startswith("hydra")]
+        values = {o: _swept(o) for o in ours}
+        fixed = [o for o in ours if values[o] is None]
+        if len(fixed) < len(ours) and not _multirun(args):
+            several = [o for o in ours if values[o] is not None]
+            raise ConfigError([f"{o}: several values need -m, one run for each; a list is written [1,2]." for o in several])
+        for one in [fixed, *([*fixed, word] for words in values.values() for word in words or ())]:
+            config = checked(one, config_dir)
         plan(config, fixed, lambda changed: checked(changed, config_dir))
     return [loosen(arg) if arg in overrides else arg for arg in args]
 
 
 _FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p")
+
+
+def _multirun(args: list[str]) -> bool:
+    return any(arg in ("-m", "--multirun") for arg in args)
 
 
 def _is_value(args: list[str], index: int) -> bool:
@@ -89,46 +98,69 @@ def _config_dir(args: list[str]) -> Path | None:
     return None
 
 
-def _is_sweep(override: str) -> bool:
+def _swept(override: str) -> list[str] | None:
+    """The single overrides that a sweep stands for, as far as they can be listed; None for what is no sweep."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
     try:
-        return bool(OverridesParser.create().parse_override(override).is_sweep_override())
+        parsed = OverridesParser.create().parse_override(override)
+        if not parsed.is_sweep_override():
+            return None
+        listed = parsed.is_choice_sweep() or parsed.is_range_sweep()
+        return [f"{override.split('=', 1)[0]}={value}" for value in parsed.sweep_string_iterator()] if listed else []
     except HydraException:
-        return False  # left to the check pass, which names it together with the other problems
+        return None  # left to the check pass, which names it together with the other problems
 
 
-def _run_hydra(args: list[str]) -> None:
-    """`hydra.main` on these words. In a single run the job's error is raised here, untouched by Hydra's own reporting."""
+def _run_hydra(args: list[str]) -> int:
+    """`hydra.main` on these words. A single run's error is raised here, untouched by Hydra's own reporting.
+
+    Of several runs, each that fails says so at once and the others go on; the exit code is then the first failure's.
+    """
     import hydra
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     register_schemas()
-    failures: list[BaseException] = []
+    failures: list[Exception] = []
     sys.argv = ["trivium", *args]
-    hydra.main(config_path=str(conf_dir()), config_name=CONFIG_NAME)(_job(failures))()
-    if failures:
+    try:
+        hydra.main(config_path=str(conf_dir()), config_name=CONFIG_NAME)(_job(failures))()
+    except KeyboardInterrupt:
+        if not failures:
+            raise
+    if not failures:
+        return 0
+    if not _multirun(args):
         raise failures[0]
+    return _say([f"runs that failed: {len(failures)}."], getattr(failures[0], "exit_code", TriviumError.exit_code))
 
 
-def _job(failures: list[BaseException]) -> Callable[[Any], None]:
+def _job(failures: list[Exception]) -> Callable[[Any], None]:
     def job(_composed: Any) -> None:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
         settings = HydraConfig.get()
         overrides = list(settings.overrides.task)
-        config = checked(overrides)
-        arms = plan(config, overrides, checked)
+        out = Path(settings.runtime.output_dir)
         try:
-            TASKS[config.task](config, arms, Path(settings.runtime.output_dir), _label(config, overrides))
+            config = checked(overrides)
+            TASKS[config.task](config, plan(config, overrides, checked), out, _label(config, overrides))
         except (TriviumError, OSError) as error:
-            if settings.mode != RunMode.RUN:
-                raise
             failures.append(error)
+            if settings.mode == RunMode.MULTIRUN:
+                _say([f"{out}: {problem}" for problem in _problems(error)], 1)
+            if isinstance(error, Interrupted):
+                raise KeyboardInterrupt from error  # Hydra would go on to the next run
 
     return job
+
+
+def _problems(error: Exception) -> list[str]:
+    if isinstance(error, ConfigError):
+        return error.problems
+    return [os_sentence(error) if isinstance(error, OSError) else str(error)]
 
 
 def _label(config: Config, overrides: list[str]) -> str:

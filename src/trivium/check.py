@@ -207,12 +207,17 @@ def _heads_divide_width(config: Config) -> Iterator[str]:
 
 def _paths_exist(config: Config) -> Iterator[str]:
     dataset, path = config.dataset, config.model.path
+    if path == "":
+        yield "model.path: not set; give a Hugging Face model directory or a hub id: model=hf model.path=owner/name."
+        path = None
     if (dataset.generator is None) == (dataset.path is None):
         yield (
             "dataset: exactly one of dataset.path and dataset.generator must be set; for your own files: "
             "dataset=folder dataset.path=<folder>."
         )
-    if dataset.path is not None and not Path(dataset.path).exists():
+    elif dataset.path == "":
+        yield "dataset.path: not set; give a folder or file of .txt, .jsonl or .parquet: dataset=folder dataset.path=my/texts."
+    elif dataset.path is not None and not Path(dataset.path).exists():
         yield f"dataset.path: {dataset.path} does not exist; give a folder or file of .txt, .jsonl or .parquet."
     if path is not None and path.startswith(("/", ".", "~")) and not Path(path).expanduser().is_dir():
         yield f"model.path: {path} is not a directory; give a Hugging Face model directory or a hub id such as owner/name."
@@ -232,6 +237,15 @@ def _data_files_exist(config: Config) -> Iterator[str]:
     for key, shipped, value in named:
         if value not in shipped and not Path(value).is_file():
             yield f"{key}: {value!r} is neither shipped nor a file; {nearest(value, shipped)}"
+
+
+def _filters_are_readable(config: Config) -> Iterator[str]:
+    from trivium.data.where import Where
+
+    try:
+        Where(config.dataset.where)
+    except ConfigError as error:
+        yield from error.problems
 
 
 def _shares_fit(config: Config) -> Iterator[str]:
@@ -260,6 +274,7 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     _heads_divide_width,
     _paths_exist,
     _data_files_exist,
+    _filters_are_readable,
     _shares_fit,
     _best_needs_evaluations,
 )

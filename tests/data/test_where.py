@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from trivium.data.where import Where
-from trivium.errors import DataError
+from trivium.errors import ConfigError, DataError
 from trivium.sample import Sample
 
 SAMPLES = [
@@ -46,5 +46,5 @@ def test_an_unknown_field_is_named_with_near_ones() -> None:
 
 @pytest.mark.parametrize("bad", [{}, {"least": 1}, {"min": 2, "max": 1}, {"min": "a", "max": 1}, {"min": None}])
 def test_a_range_that_is_none(bad: dict[str, Any]) -> None:
-    with pytest.raises(DataError, match=r"dataset\.where\.year: .* is not a range"):
+    with pytest.raises(ConfigError, match=r"dataset\.where\.year: .* is not a range"):
         Where({"year": bad})

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from trivium.errors import DataError
+from trivium.errors import ConfigError, DataError
 from trivium.sample import Sample, band, slug
 
 FIELDS = (*(f.name for f in fields(Sample) if f.name not in ("metadata", "evidence", "messages")), "band")
@@ -18,7 +18,10 @@ Test = Callable[[Any], bool]
 
 
 class Where:
-    """Conditions that a sample must all meet: a value, one of several values, or a range `{min, max}`, both included."""
+    """Conditions that a sample must all meet: a value, one of several values, or a range `{min, max}`, both included.
+
+    Raises `ConfigError` for a range that is none.
+    """
 
     def __init__(self, conditions: Mapping[str, Any]) -> None:
         self._tests = {field.removeprefix(METADATA): _test(field, condition) for field, condition in conditions.items()}
@@ -68,8 +71,8 @@ def _range(field: str, condition: Mapping[str, Any]) -> Test:
     high: Any = condition.get("max")
     given = [bound for bound in (low, high) if bound is not None]
     if not given or not set(condition) <= _RANGE:
-        raise DataError(f"dataset.where.{field}: {dict(condition)} is not a range; give {{min: …, max: …}}, one or both.")
+        raise ConfigError(f"dataset.where.{field}: {dict(condition)} is not a range; give {{min: …, max: …}}, one or both.")
     kind = (int, float) if all(isinstance(bound, int | float) for bound in given) else str
     if not all(isinstance(bound, kind) for bound in given) or (len(given) == 2 and low > high):
-        raise DataError(f"dataset.where.{field}: {dict(condition)} is not a range; min and max are of one type, min ≤ max.")
+        raise ConfigError(f"dataset.where.{field}: {dict(condition)} is not a range; min and max are of one type, min ≤ max.")
     return lambda value: isinstance(value, kind) and (low is None or value >= low) and (high is None or value <= high)
