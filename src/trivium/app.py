@@ -121,6 +121,7 @@ def _run_hydra(args: list[str]) -> int:
     import hydra
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin make two runs on one machine several times slower
     register_schemas()
     failures: list[Exception] = []
     sys.argv = ["trivium", *args]
