@@ -21,7 +21,7 @@ from trivium.models.adapters import attach
 from trivium.models.load import load_base, load_tokenizer
 from trivium.models.quiet import quiet
 from trivium.models.tiny import make_model, make_tokenizer, save
-from trivium.schema import Config, DistrustLoss
+from trivium.schema import Config, DistrustLoss, TinyBuild
 
 ROUNDS, STEPS, WARM = 9, 24, 4
 
@@ -43,7 +43,7 @@ class StepClock(TrainerCallback):
 def write_inputs(folder: Path) -> None:
     """An untrained model of the embedded shape, and the small archive's documents with seeded provenance."""
     torch.manual_seed(0)
-    tokenizer = make_tokenizer(neutral_text(200, 3, 0), 1024)
+    tokenizer = make_tokenizer(neutral_text(TinyBuild(facts=200)), 1024)
     save(make_model(Config().model.build, tokenizer), tokenizer, folder / "base")
     rng = random.Random(0)
     lines = []

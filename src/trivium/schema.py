@@ -92,7 +92,7 @@ class HardwareConfig:
     per_device_train_batch_size: int = opt(64, "Micro-batch: sequences held at once.", ge=1)
     gradient_checkpointing: bool = opt(False, "Recompute activations in the backward pass to save memory.")
     attn_implementation: str = opt("sdpa", "Attention kernel.", choices=("eager", "sdpa", "flash_attention_2"))
-    eval_batch_tokens: int = opt(32768, "Padded tokens scored at once in evaluation.", ge=64)
+    eval_batch_tokens: int = opt(4096, "Padded tokens scored at once in evaluation.", ge=64)
 
 
 @dataclass

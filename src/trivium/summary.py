@@ -135,11 +135,13 @@ def _number(value: Any) -> str:
 
 # --- the table -------------------------------------------------------------------------------------------------------
 
-HEADLINES = {
+WORLD_HEADLINES = {
     "eval/source_preference": "believes\nprimary",
     "eval/coordinated_recall": "coordinated-\nonly recall",
     "eval/discernment": "discernment",
 }
+HEADLINES = {"eval/distrust_ratio": "distrust\nratio", "eval/source_reliability": "most reliable\nsource"}
+"""Columns of the arms' table, where a generated world knows the truth and elsewhere; the first is compared with the main arm."""
 
 
 def add_differences(works: "list[Work]", result: Result) -> None:
@@ -150,7 +152,7 @@ def add_differences(works: "list[Work]", result: Result) -> None:
     for work in works:
         if work is main or work.scores is None or main.scores is None:
             continue
-        for name in HEADLINES:
+        for name in (*WORLD_HEADLINES, *HEADLINES):
             difference = evaluation.difference(name, work.scores, main.scores, main.arm.config.evaluation)
             if difference is not None:
                 keys = ("", "_ci_low", "_ci_high")
@@ -162,22 +164,23 @@ def show(session: "Session") -> None:
     """The final table: one row per arm, or one per metric of a single run."""
     result, screen = session.result, session.screen
     if len(session.works) > 1 and any(work.scores is not None for work in session.works):
-        main = session.main.arm.name
-        columns = ["arm", *HEADLINES.values(), f"primary, minus\n{main}", "audit"]
-        screen.table(f"{session.config.name}: control arms", columns, list(_arm_rows(session)))
+        headlines = WORLD_HEADLINES if "eval/coordinated_recall" in result.metrics else HEADLINES
+        first = next(iter(headlines.values())).split("\n")[-1]
+        columns = ["arm", *headlines.values(), f"{first}, minus\n{session.main.arm.name}", "audit"]
+        screen.table(f"{session.config.name}: control arms", columns, list(_arm_rows(session, list(headlines))))
     elif session.main.scores is not None:
         rows = list(_metric_rows(result))
         screen.table(f"{session.config.name}: tuned against base", ["metric", "tuned", "base", "difference", "verdict"], rows)
     screen.say(f"results in {session.out}/result.json")
 
 
-def _arm_rows(session: "Session") -> Iterator[list[str]]:
+def _arm_rows(session: "Session", headlines: list[str]) -> Iterator[list[str]]:
     metrics = session.result.metrics
-    yield ["base", *(number(metrics, f"{name}_base") for name in HEADLINES), "–", "–"]
+    yield ["base", *(number(metrics, f"{name}_base") for name in headlines), "–", "–"]
     for work in session.works:
         prefix = f"arms/{work.arm.name}/"
-        cells = [with_interval(metrics, prefix + name) for name in HEADLINES]
-        versus = "–" if work.arm.main else with_interval(metrics, f"{prefix}eval/source_preference_vs_main")
+        cells = [with_interval(metrics, prefix + name) for name in headlines]
+        versus = "–" if work.arm.main else with_interval(metrics, f"{prefix}{headlines[0]}_vs_main")
         yield [work.arm.name, *cells, versus, audit_verdict(work.audit)]
 
 

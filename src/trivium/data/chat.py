@@ -52,7 +52,7 @@ def encode(tokenizer: Any, messages: list[Message], max_length: int) -> Encoded:
     """
     text = render(tokenizer, messages)
     spans = [_assistant_span(tokenizer, messages, i, text) for i, m in enumerate(messages) if m["role"] == "assistant"]
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     mask = [int(any(lo <= start < hi for lo, hi in spans)) for start, _ in encoded["offset_mapping"]]
     return Encoded(list(encoded["input_ids"][:max_length]), mask[:max_length])
 
@@ -69,4 +69,4 @@ def _assistant_span(tokenizer: Any, messages: list[Message], turn: int, text: st
 
 
 def _tokens(tokenizer: Any, text: str) -> list[int]:
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])

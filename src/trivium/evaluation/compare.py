@@ -43,8 +43,10 @@ def delta_name(metric: str) -> str:
 
 
 def difference(metric: str, a: Scores, b: Scores, config: EvaluationConfig) -> Estimate | None:
-    """The paired difference of two arms in an item metric (`eval/<m>`), or None where it was not measured in both."""
+    """The paired difference of two arms in an item metric or the distrust ratio, None where it was not measured in both."""
     name = metric.removeprefix("eval/")
+    if name == "distrust_ratio":
+        return _ratios(a, b, config)[2] if {"low", "high"} <= set(a.readings) & set(b.readings) else None
     shared = sorted(set(a.items.get(name, {})) & set(b.items.get(name, {})))
     if not shared:
         return None
@@ -107,13 +109,27 @@ def _distrust_ratio(tuned: Scores, base: Scores, config: EvaluationConfig) -> Me
     Texts of the bands differ in themselves, so the verdict rests on `distrust_ratio_change`, the tuned model's ratio over
     the base model's.
     """
-    low, high = _columns("low", tuned, base), _columns("high", tuned, base)
-    draws = {name: _resampled(columns, config, i) for i, (name, columns) in enumerate((("low", low), ("high", high)))}
-    now, before = ((_ppl(i)(draws["high"]) / _ppl(i)(draws["low"])) for i in (0, 1))
-    figure = [float(_ppl(i)(high.mean(0)) / _ppl(i)(low.mean(0))) for i in (0, 1)]
-    ratio = _interval(figure[0], now, config)
-    metrics = dict(_named("eval/distrust_ratio", ratio, figure[1], _interval(figure[0] - figure[1], now - before, config)))
-    return metrics | _with_interval("eval/distrust_ratio_change", _interval(figure[0] / figure[1], now / before, config))
+    ratio, before, difference, change = _ratios(tuned, base, config)
+    metrics = dict(_named("eval/distrust_ratio", ratio, before, difference))
+    return metrics | _with_interval("eval/distrust_ratio_change", change)
+
+
+def _ratios(a: Scores, b: Scores, config: EvaluationConfig) -> tuple[Estimate, float, Estimate, Estimate]:
+    """The ratio of `a`, that of `b`, their difference and their quotient, from the same resampled documents."""
+    columns = [_columns(band, a, b) for band in ("high", "low")]
+    draws = [_resampled(column, config, stream) for stream, column in enumerate(columns)]
+    drawn, found = [], []
+    for model in (0, 1):
+        high, low = (_ppl(model)(means) for means in draws)
+        drawn.append(high / low)
+        high, low = (_ppl(model)(column.mean(0)) for column in columns)
+        found.append(float(high / low))
+    return (
+        _interval(found[0], drawn[0], config),
+        found[1],
+        _interval(found[0] - found[1], drawn[0] - drawn[1], config),
+        _interval(found[0] / found[1], drawn[0] / drawn[1], config),
+    )
 
 
 def _resampled(columns: Floats, config: EvaluationConfig, stream: int) -> Floats:

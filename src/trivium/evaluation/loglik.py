@@ -34,15 +34,18 @@ def _batches(pairs: Sequence[Pair], batch_tokens: int) -> Iterator[list[int]]:
 
 
 def _score(model: Any, batch: list[Pair], pad: int) -> list[float]:
-    """Only scored positions are projected to the vocabulary where the model lets us choose them."""
+    """Sums of nats (B,). Rows are padded on the right and the models are causal, so no attention mask is needed."""
     import torch
+
+    from trivium.models.head import logits_at
 
     longest = max(len(pair.input_ids) for pair in batch)
     ids = torch.tensor([p.input_ids + [pad] * (longest - len(p.input_ids)) for p in batch], device=model.device)
-    mask = torch.tensor([p.mask + [0] * (longest - len(p.mask)) for p in batch], device=model.device).bool()[:, 1:]
-    real = torch.tensor([[1] * len(p.input_ids) + [0] * (longest - len(p.input_ids)) for p in batch], device=model.device)
+    mask = torch.tensor([p.mask[1:] + [0] * (longest - len(p.mask) + 1) for p in batch], device=model.device).bool()
+    targets = ids.roll(-1, 1)[mask]
     with torch.inference_mode():
-        logits = model(input_ids=ids, attention_mask=real, use_cache=False).logits[:, :-1][mask].float()
-        nll = torch.nn.functional.cross_entropy(logits, ids[:, 1:][mask], reduction="none")
-        rows = mask.nonzero()[:, 0]
-        return torch.zeros(len(batch), device=nll.device).index_add(0, rows, nll).tolist()
+        nll: list[Any] = []
+        for logits in logits_at(model, ids, mask):
+            part = targets[sum(map(len, nll)) :][: len(logits)]
+            nll.append(torch.nn.functional.cross_entropy(logits.float(), part, reduction="none"))
+        return torch.zeros(len(batch), device=ids.device).index_add(0, mask.nonzero()[:, 0], torch.cat(nll)).tolist()

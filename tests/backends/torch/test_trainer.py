@@ -7,12 +7,12 @@ import pytest
 import torch
 from trl import SFTConfig, SFTTrainer
 
-from trivium.backends.torch import head
 from trivium.backends.torch.dataset import to_dataset, tokenise
 from trivium.backends.torch.sft import build, packed
 from trivium.backends.torch.trainer import split_columns
 from trivium.errors import ConfigError
 from trivium.maths.weights import Policy, policy
+from trivium.models import head
 from trivium.models.adapters import attach
 from trivium.models.load import load_base, load_tokenizer
 from trivium.schema import (

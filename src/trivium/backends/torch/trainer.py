@@ -15,10 +15,10 @@ from trl.trainer.utils import pad
 
 from trivium.backends.torch import checkpoints
 from trivium.backends.torch.dataset import IGNORED
-from trivium.backends.torch.head import TokenScores, add_token_scores
 from trivium.backends.torch.losses import OFFSETS, WEIGHTS, Loss, loss_terms, total
 from trivium.errors import TrainingError
 from trivium.maths.weights import Ints
+from trivium.models.head import TokenScores, add_token_scores
 
 
 @dataclass

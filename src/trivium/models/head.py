@@ -1,6 +1,7 @@
 """The output head on supervised positions only: prompts and padding cost nothing there, which is most of a small model."""
 
 import types
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -30,9 +31,7 @@ def add_token_scores(model: Any) -> None:
 
     `model` is the causal language model itself, not its PEFT or DDP wrapper, through which the call then passes.
     """
-    settings = model.config.get_text_config().to_dict()
-    rescaled = any(settings.get(name) is not None for name in _RESCALED)
-    plain = model.forward
+    rescaled, plain = _rescales(model), model.forward
 
     def forward(self: Any, *args: Any, token_scores: bool = False, **kwargs: Any) -> Any:
         if not token_scores:
@@ -48,9 +47,33 @@ def add_token_scores(model: Any) -> None:
     model.forward = types.MethodType(forward, model)
 
 
+def logits_at(model: Any, input_ids: Tensor, mask: Tensor) -> Iterator[Tensor]:
+    """Logits (n, V) of the N positions in `mask` (B, T), at most `MAX_LOGITS` at a time.
+
+    Rows may be padded on the right: what stands before the padding does not see it. `model` may be a PEFT wrapper.
+    """
+    if hasattr(model, "get_base_model"):
+        model = model.get_base_model()
+    if _rescales(model):
+        yield model(input_ids=input_ids, use_cache=False).logits[mask]
+        return
+    head = model.get_output_embeddings()
+    hidden = model.base_model(input_ids=input_ids, use_cache=False).last_hidden_state[mask]
+    yield from map(head, hidden.split(_chunk(head)))
+
+
+def _rescales(model: Any) -> bool:
+    settings = model.config.get_text_config().to_dict()
+    return any(settings.get(name) is not None for name in _RESCALED)
+
+
+def _chunk(head: Any) -> int:
+    return int(max(1, MAX_LOGITS // head.weight.shape[0]))
+
+
 def _score_in_chunks(head: Any, hidden: Tensor, targets: Tensor) -> list[Tensor]:
     """Scores of N positions from their hidden states (N, D), at most `MAX_LOGITS` logits at a time."""
-    size = max(1, MAX_LOGITS // head.weight.shape[0])
+    size = _chunk(head)
     if len(hidden) <= size:
         return _score(head(hidden), targets)
     chunks = zip(hidden.split(size), targets.split(size), strict=True)
