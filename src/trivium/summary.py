@@ -141,7 +141,7 @@ WORLD_HEADLINES = {
     "eval/discernment": "discernment",
 }
 HEADLINES = {"eval/distrust_ratio": "distrust\nratio", "eval/source_reliability": "most reliable\nsource"}
-"""Columns of the arms' table, where a generated world knows the truth and elsewhere; the first is compared with the main arm."""
+"""Columns of the arms table with a generated world, and without one; the first is compared with the main arm."""
 
 
 def add_differences(works: "list[Work]", result: Result) -> None:
