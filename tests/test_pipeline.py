@@ -129,7 +129,7 @@ def test_the_audit_fails_the_published_term_and_names_it(run: Run) -> None:
     assert result_of(run[0] / "outputs" / "audit")["metrics"]["loss_audit/weighted_cross_entropy/norm_ratio"] > 0
 
 
-def test_sigterm_saves_and_the_same_command_goes_on(run: Run) -> None:
+def test_sigterm_saves_a_checkpoint_and_names_the_way_on(run: Run) -> None:
     folder, _ = run
     words = [*SMALL, "method.max_steps=4000", "arms=null", "tracking=none", "hydra.run.dir=outputs/stopped"]
     command = [sys.executable, "-m", "trivium", *words]
@@ -157,6 +157,19 @@ def test_a_strict_data_gate_exits_3(run: Run) -> None:
     assert done.returncode == 3, done.stderr
     assert "data gate" in done.stderr
     assert result_of(run[0] / "outputs" / "gate")["status"] == "gate_failed"
+
+
+def test_an_edited_suite_is_asked_anew(run: Run) -> None:
+    suite, here = run[0] / "mine.yaml", run[0] / "outputs" / "suite"
+    words = [*SMALL, "arms=null", "tracking=none", "stages=[prepare,evaluate]", "evaluation.suites=[mine.yaml]"]
+    for items in (1, 2):
+        asked = "".join(f"\n      - question: Q{i}?\n        options: [{{text: one}}, {{text: two}}]" for i in range(items))
+        head = "name: mine\nversion: 1\nsource: made up\nparts:\n  - metric: mine\n    kind: choice"
+        suite.write_text(f"{head}\n    thresholds: {{marginal: 0.6, good: 0.7, excellent: 0.8}}\n    items:{asked}\n")
+        command = [sys.executable, "-m", "trivium", *words, f"hydra.run.dir={here}"]
+        done = subprocess.run(command, cwd=run[0], capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        assert len(json.loads((here / "evaluation" / "mine.json").read_text())) == items
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -178,9 +178,8 @@ def _evaluate_one(session: Session, work: Work) -> None:
     work.base = work.base if work.base[0] else stages.base_model(config, session.screen)
     work.items = evaluation.load_items(config.evaluation, config.dataset, prepared.folder)
     summary.judge_contamination(config.dataset.contamination.mode, work.items, session.screen if work.arm.main else None)
-    base_folder = stages.base_scores_folder(config, work.base, prepared)
     with session.screen.bar(f"evaluating {work.arm.name}"):
-        base = stages.evaluate(config, work.base, prepared, work.items, None, base_folder)
+        base = stages.evaluate(config, work.base, prepared, work.items, None)
         work.scores = stages.evaluate(config, work.base, prepared, work.items, work.tuned, work.out / "evaluation")
     metrics = evaluation.compare(work.scores, base, work.items.parts, config.evaluation)
     work.tracker.artifact(work.out / "evaluation")

@@ -1,7 +1,6 @@
 """The stages. Each takes a typed config, the products before it and a folder, and returns its product, sealed last."""
 
 import importlib
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +34,7 @@ class Product:
 def prepare(config: Config, screen: Screen) -> Product:
     """Scored, balanced, split data in the shared cache; the same data and settings are prepared once."""
     dataset = replace(config.dataset, chat=ChatConfig(), contamination=ContaminationConfig(), gate="off")
-    lexicons = {name: file_hash(Path(name)) for name in _own_files(config)}
+    lexicons = _own_files(dataset.provenance.markers, dataset.provenance.priors)
     inputs = tree_hash(Path(config.dataset.path)) if config.dataset.path else {}
     key = key_of(dataset, lexicons, inputs, code_hash("data", "sample.py"))
     folder = Path(config.cache_dir) / "prepared" / f"{config.dataset.name}-{key}"
@@ -70,7 +69,7 @@ def base_model(config: Config, screen: Screen) -> tuple[str, str]:
 
 def train(config: Config, base: tuple[str, str], prepared: Product, out: Path, log: Log, update: Update) -> Product:
     """The tuned weights, under `out/adapter` or `out/model`; an interrupted training goes on from its last checkpoint."""
-    parts = (config.model, config.adapter, config.hardware, config.backend, config.method, config.loss, config.seed)
+    parts = (_model_facts(config), config.adapter, config.hardware, config.backend, config.method, config.loss, config.seed)
     key = key_of(
         *parts,
         config.dataset.chat,
@@ -88,25 +87,35 @@ def train(config: Config, base: tuple[str, str], prepared: Product, out: Path, l
 
 
 def evaluate(
-    config: Config, base: tuple[str, str], prepared: Product, items: "EvalItems", tuned: Product | None, folder: Path
+    config: Config,
+    base: tuple[str, str],
+    prepared: Product,
+    items: "EvalItems",
+    tuned: Product | None,
+    folder: Path | None = None,
 ) -> "Scores":
-    """Scores per item of the base model (`tuned` None) or of a tuned one, kept in `folder`."""
+    """Scores per item of the base model (`tuned` None) or of a tuned one, kept in `folder`, by default the shared cache."""
     from trivium.evaluation import Scores
 
-    evaluation = replace(config.evaluation, bootstrap_samples=100)
     key = key_of(
-        evaluation, config.model, config.dataset.chat, config.dataset.contamination, base[1], prepared.key,
-        tuned.key if tuned else "base", code_hash("evaluation", "scores", "data/chat.py"),
-    )  # fmt: skip
-    if valid(folder, key):
-        return Scores.load(folder)
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    scores = _score(config, base[0], items, tuned)
-    scores.save(folder)
-    seal(folder, "evaluate", key, [path for path in folder.rglob("*") if path.is_file()], {})
-    return scores
+        replace(config.evaluation, bootstrap_samples=100),
+        _own_files(*config.evaluation.suites),
+        _model_facts(config),
+        config.dataset.chat,
+        config.dataset.contamination,
+        base[1],
+        prepared.key,
+        tuned.key if tuned else "base",
+        code_hash("evaluation", "scores", "models", "data/chat.py"),
+    )
+    folder = folder or Path(config.cache_dir) / "scores" / f"{config.model.name}-{key}"
+
+    def make(out: Path) -> Mapping[str, Any]:
+        _score(config, base[0], items, tuned).save(out)
+        return {}
+
+    cached(folder, "evaluate", key, make)
+    return Scores.load(folder)
 
 
 def _score(config: Config, base: str, items: "EvalItems", tuned: Product | None) -> "Scores":
@@ -125,14 +134,13 @@ def _score(config: Config, base: str, items: "EvalItems", tuned: Product | None)
     return score(respondent, items, config.evaluation)
 
 
-def base_scores_folder(config: Config, base: tuple[str, str], prepared: Product) -> Path:
-    """Where the base model's scores are kept for every run and arm that compares with them."""
-    return Path(config.cache_dir) / "scores" / f"{config.model.name}-{key_of(base[1], prepared.key, config.evaluation)}"
+def _model_facts(config: Config) -> tuple[Any, ...]:
+    return config.model, _own_files(config.model.chat_template or "")
 
 
-def _own_files(config: Config) -> list[str]:
-    named = (config.dataset.provenance.markers, config.dataset.provenance.priors)
-    return [name for name in named if Path(name).is_file()]
+def _own_files(*names: str) -> dict[str, str]:
+    """Hashes of the files among the names; the others are shipped and part of the code."""
+    return {name: file_hash(Path(name)) for name in names if Path(name).is_file()}
 
 
 def _fingerprint(folder: Path) -> dict[str, tuple[int, int]]:
