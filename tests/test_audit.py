@@ -40,7 +40,8 @@ def test_plain_cross_entropy_is_its_own_reference(random_model, prepared):
     assert [t["name"] for t in found["terms"]] == ["cross_entropy"] and found["failed"] == []
     assert found["terms"][0]["norm_ratio"] == pytest.approx(1) and found["terms"][0]["cosine"] == pytest.approx(1)
     assert found["bands"]["low"]["ess_fraction"] == 1.0
-    assert sum(band["share"] for band in found["bands"].values()) == pytest.approx(1)
+    for share in ("weight_share", "gradient_share"):
+        assert sum(band[share] for band in found["bands"].values()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,8 @@ def test_distrust_turns_the_gradient_towards_low_authority(random_model, prepare
     assert term["name"] == name and found["failed"] == []
     assert 0 < term["cosine"] < 0.999 and term["norm_ratio"] > 0.1
     plain = report(UniformLoss(), random_model, prepared)["bands"]
-    assert found["bands"]["low"]["share"] > plain["low"]["share"] + 0.2
+    assert found["bands"]["low"]["weight_share"] > plain["low"]["weight_share"] + 0.2
+    assert found["bands"]["low"]["gradient_share"] > plain["low"]["gradient_share"] + 0.1
 
 
 def test_alpha_zero_is_plain_cross_entropy(random_model, prepared):

@@ -88,6 +88,13 @@ def test_alpha_is_accepted_exactly_in_its_range(alpha: float) -> None:
             bind(composed)
 
 
+def test_keys_ranges_and_facts_across_groups_are_reported_together(config_of: ConfigOf) -> None:
+    words = ("loss.alhpa=2", "adapter.r=0", "method.total_batch_size=65", "model.build.num_attention_heads=0")
+    found = "\n".join(problems_of(config_of, *words))
+    for key in ("loss.alhpa", "adapter.r: set to 0", "method.total_batch_size=65", "num_attention_heads: set to 0"):
+        assert key in found
+
+
 def test_nearest_lists_what_is_known_when_nothing_is_near() -> None:
     assert nearest("zzzz", ["alpha", "unit"]) == "known here: alpha, unit."
 

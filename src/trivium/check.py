@@ -16,7 +16,16 @@ from typing import Any
 from trivium.errors import ConfigError
 from trivium.schema import VARIANTS, Config
 
-Problems = list[str]
+
+class Problems(list[str]):
+    """Sentences; `typed` stays true as long as the values, in range or not, are such that the rules can look at them."""
+
+    typed = True
+
+    def wrong(self, sentence: str) -> None:
+        """Add a problem after which there is no whole configuration."""
+        self.typed = False
+        self.append(sentence)
 
 
 def bind(composed: Mapping[str, Any]) -> Config:
@@ -24,13 +33,22 @@ def bind(composed: Mapping[str, Any]) -> Config:
 
     Raises `ConfigError` with all problems found, one line each.
     """
-    problems: Problems = []
+    problems = Problems()
     config = _bind_dataclass(Config, composed, "", problems)
-    if not problems:
-        problems = [problem for rule in RULES for problem in rule(config)]
+    if problems.typed:
+        problems.extend(_broken_rules(config, bool(problems)))
     if problems:
         raise ConfigError(problems)
     return typing.cast(Config, config)
+
+
+def _broken_rules(config: Config, known_problems: bool) -> Iterator[str]:
+    for rule in RULES:
+        try:
+            yield from list(rule(config))
+        except ArithmeticError:  # a value out of range, which is reported already
+            if not known_problems:
+                raise
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:
@@ -49,14 +67,14 @@ def nearest(word: str, known: typing.Iterable[str]) -> str:
 
 def _bind_dataclass(schema: type, data: Any, path: str, problems: Problems) -> Any:
     if not isinstance(data, Mapping):
-        problems.append(f"{path}: set to {data!r}; it holds keys ({', '.join(f.name for f in fields(schema))}), not one value.")
+        problems.wrong(f"{path}: set to {data!r}; it holds keys ({', '.join(f.name for f in fields(schema))}), not one value.")
         return None
     known = {f.name: f for f in fields(schema)}
     for key in data:
         if key not in known:
             problems.append(f"{_join(path, str(key))}: no such key; {nearest(str(key), known)}")
     values = {name: _bind_field(f, data, _join(path, name), problems) for name, f in known.items()}
-    return None if problems else schema(**values)
+    return schema(**values) if problems.typed else None
 
 
 def _bind_field(field: "Field[Any]", data: Mapping[str, Any], path: str, problems: Problems) -> Any:
@@ -64,7 +82,7 @@ def _bind_field(field: "Field[Any]", data: Mapping[str, Any], path: str, problem
         return default_of(field)
     value = data[field.name]
     if value == "???":
-        problems.append(f"{path}: not set; give it a value, for example {path}=…")
+        problems.wrong(f"{path}: not set; give it a value, for example {path}=…")
         return None
     if path in VARIANTS:
         return _bind_variant(path, value, problems)
@@ -72,9 +90,10 @@ def _bind_field(field: "Field[Any]", data: Mapping[str, Any], path: str, problem
         return _bind_dataclass(typing.cast(type, field.type), value, path, problems)
     typed = _coerce(field.type, value)
     if typed is _WRONG:
-        problems.append(f"{path}: set to {value!r}; allowed: {type_name(field.type, field.metadata)}.")
+        problems.wrong(f"{path}: set to {value!r}; allowed: {type_name(field.type, field.metadata)}.")
         return None
-    problems.extend(_range_problems(typed, field.metadata, path))
+    for sentence in _range_problems(typed, field.metadata, path):
+        (problems.wrong if "choices" in field.metadata else problems.append)(sentence)
     return typed
 
 
@@ -87,7 +106,7 @@ def _bind_variant(group: str, value: Any, problems: Problems) -> Any:
     schemas = VARIANTS[group]
     name = value.get("name") if isinstance(value, Mapping) else value
     if name not in schemas:
-        problems.append(f"{group}.name: set to {name!r}; allowed: {', '.join(schemas)}; choose it with {group}=<option>.")
+        problems.wrong(f"{group}.name: set to {name!r}; allowed: {', '.join(schemas)}; choose it with {group}=<option>.")
         return None
     return _bind_dataclass(schemas[name], value, group, problems)
 

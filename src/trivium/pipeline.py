@@ -127,7 +127,8 @@ def _prepare(session: Session) -> Outcome:
     session.result.add(summary.data_metrics(report))
     session.tracker.metrics(summary.data_metrics(report))
     summary.judge_data(session.config.dataset.gate, report, session.screen)
-    return "reused" if main.reused else "done", summary.data_note(report), main.folder / MANIFEST
+    reused = all(_prepared(work).reused for work in session.works)
+    return "reused" if reused else "done", summary.data_note(report), main.folder / MANIFEST
 
 
 def _train(session: Session) -> Outcome:

@@ -97,11 +97,13 @@ def judge_contamination(mode: str, items: "EvalItems", screen: Screen | None) ->
 
 
 def audit_metrics(report: Mapping[str, Any]) -> dict[str, float]:
-    """`loss_audit/<term>/…` metrics."""
+    """`loss_audit/<term>/…` and `loss_audit/<band>/…` metrics."""
     metrics = {}
     for term in report["terms"]:
         numbers = {k: float(v) for k, v in flatten(term).items() if isinstance(v, int | float)}
         metrics.update({f"loss_audit/{term['name']}/{k.replace('.', '/')}": v for k, v in numbers.items()})
+    for band, numbers in report["bands"].items():
+        metrics.update({f"loss_audit/{band}/{k}": v for k, v in numbers.items()})
     return metrics
 
 
@@ -121,16 +123,18 @@ def audit_verdict(report: Mapping[str, Any] | None) -> str:
 
 
 def write_audit(report: Mapping[str, Any], out: Path, screen: Screen) -> None:
-    """`<out>/audit.json` and its table."""
+    """`<out>/audit.json` and its two tables."""
     write_json(out / "audit.json", report)
-    numbers = {key for term in report["terms"] for key, value in flatten(term).items() if isinstance(value, int | float)}
-    columns = sorted(numbers)
-    rows = [[term["name"], *(_number(flatten(term).get(key)) for key in columns)] for term in report["terms"]]
-    screen.table("loss audit, gradients relative to plain cross-entropy", ["term", *columns], rows)
+    columns = ("norm_ratio", "cosine", "norm", "value")
+    terms = [[term["name"], *(_number(term[key]) for key in columns)] for term in report["terms"]]
+    screen.table("loss audit: gradients beside plain cross-entropy's", ["term", *columns], terms)
+    shares = ("gradient_share", "weight_share", "ess_fraction")
+    bands = [[band, *(_number(row[key]) for key in shares)] for band, row in report["bands"].items()]
+    screen.table("where the gradient comes from", ["authority", *shares], bands)
 
 
-def _number(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, int | float) else "–"
+def _number(value: float) -> str:
+    return f"{value:.3g}"
 
 
 # --- the table -------------------------------------------------------------------------------------------------------

@@ -28,6 +28,30 @@ class Gradients:
         found = torch.autograd.grad(term.sum(), self.parameters, retain_graph=True, allow_unused=True)
         self.sums[name] = [_sum(old, new) for old, new in zip(kept, found, strict=True)]
 
+    @classmethod
+    def total(cls, parts: "list[Gradients]") -> "Gradients":
+        """The sum over parts of a batch."""
+        whole = cls(parts[0].parameters)
+        for part in parts:
+            whole.tokens += part.tokens
+            for name, gradients in part.sums.items():
+                kept = whole.sums.setdefault(name, [None] * len(gradients))
+                whole.sums[name] = [_sum(old, new) for old, new in zip(kept, gradients, strict=True)]
+                whole.values[name] = whole.values.get(name, 0.0) + part.values[name]
+        return whole
+
+    def share_of(self, whole: "Gradients") -> float:
+        """This part's gradient of the loss along the whole batch's, as a fraction of it; 0 when that is zero."""
+        square = _dot(whole._loss(), whole._loss())
+        return _dot(self._loss(), whole._loss()) / square if square > 0 else 0.0
+
+    def _loss(self) -> list[Tensor | None]:
+        """The gradient of all terms together."""
+        found: list[Tensor | None] = [None] * len(self.parameters)
+        for gradients in self.sums.values():
+            found = [_sum(old, new) for old, new in zip(found, gradients, strict=True)]
+        return found
+
     def value(self, name: str) -> float:
         """The term itself, nats per supervised token."""
         return self.values[name] / max(self.tokens, 1)
@@ -39,8 +63,7 @@ class Gradients:
 
     def cosine(self, name: str, other: "Gradients", other_name: str) -> float:
         """Cosine of the angle to another gradient; 0 when either is zero."""
-        pairs = zip(self.sums[name], other.sums[other_name], strict=True)
-        dot = sum(float((a.double() * b.double()).sum()) for a, b in pairs if a is not None and b is not None)
+        dot = _dot(self.sums[name], other.sums[other_name])
         norms = self.norm(name) * other.norm(other_name) * max(self.tokens, 1) * max(other.tokens, 1)
         return dot / norms if norms > 0 else 0.0
 
@@ -69,3 +92,8 @@ def _sum(old: Tensor | None, new: Tensor | None) -> Tensor | None:
     if old is None or new is None:
         return new if old is None else old
     return old + new
+
+
+def _dot(left: list[Tensor | None], right: list[Tensor | None]) -> float:
+    pairs = zip(left, right, strict=True)
+    return sum(float((a.double() * b.double()).sum()) for a, b in pairs if a is not None and b is not None)
