@@ -15,7 +15,7 @@ from trivium.artifact import MANIFEST
 from trivium.console import Screen
 from trivium.errors import ConfigError, GateError, Interrupted
 from trivium.result import Result
-from trivium.schema import Config, NoneConfig
+from trivium.schema import Config, FullAdapter, NoneConfig
 from trivium.tracking import Tracker, open_tracker
 
 if TYPE_CHECKING:
@@ -154,7 +154,8 @@ def _train_one(session: Session, work: Work) -> None:
         session.screen.warn(f"{work.arm.name}: {summary.audit_sentence(config.loss.name, work.audit)}")
     with session.screen.bar(f"training {work.arm.name}") as update:
         work.tuned = stages.train(config, work.base, prepared, work.out, work.tracker.metrics, update)
-    work.tracker.artifact(work.tuned.folder)
+    whole_model = isinstance(config.adapter, FullAdapter)
+    work.tracker.artifact(work.tuned.folder / MANIFEST if whole_model else work.tuned.folder)
     session.result.add(work.tuned.manifest.metrics, session.prefix(work))
 
 
