@@ -95,6 +95,29 @@ def test_keys_ranges_and_facts_across_groups_are_reported_together(config_of: Co
         assert key in found
 
 
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("~loss", "can be taken away"),
+        ("~method.optim", "can be taken away"),
+        ("stages=[]", "stages: empty"),
+        ("stages=[train,prepare]", "train needs prepare before it"),
+        ("stages=[bogus]", "allowed: acquire, prepare"),
+        ("name=", "name: set to ''"),
+        ("dataset.name=a/b", "without slashes"),
+        ("model.name=..", "does not begin with a dot"),
+        ("arms.distrust=null", "arms.distrust: set to None; allowed: a list"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_sentence(config_of: ConfigOf, override: str, said: str) -> None:
+    (problem,) = problems_of(config_of, override)
+    assert said in problem
+
+
+def test_an_entry_of_a_mapping_can_be_taken_away(config_of: ConfigOf) -> None:
+    assert set(config_of("~arms.published").arms) == {"uniform", "shuffled", "distrust"}
+
+
 def test_nearest_lists_what_is_known_when_nothing_is_near() -> None:
     assert nearest("zzzz", ["alpha", "unit"]) == "known here: alpha, unit."
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from trivium.errors import ConfigError
-from trivium.schema import VARIANTS, Config
+from trivium.schema import STAGES, TEXT_FILES, VARIANTS, Config
 
 
 class Problems(list[str]):
@@ -53,13 +53,17 @@ def _broken_rules(config: Config, known_problems: bool) -> Iterator[str]:
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:
     """` Did you mean …?` when a known word is close, else a list of what is known."""
+    names = sorted(known)
+    if close := _close(word, names):
+        return close
+    return f"known here: {', '.join(names)}." if names else "nothing may be set here."
+
+
+def _close(word: str, names: list[str]) -> str:
     import difflib
 
-    names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean `{close[0]}`?"
-    return f"known here: {', '.join(names)}." if names else "nothing may be set here."
+    return f"did you mean `{close[0]}`?" if close else ""
 
 
 # --- binding ---------------------------------------------------------------------------------------------------------
@@ -89,6 +93,10 @@ def _bind_field(field: "Field[Any]", data: Mapping[str, Any], path: str, problem
     if is_dataclass(field.type):
         return _bind_dataclass(typing.cast(type, field.type), value, path, problems)
     typed = _coerce(field.type, value)
+    if typed is _WRONG and (entries := list(_wrong_entries(field.type, value, path))):
+        for sentence in entries:
+            problems.wrong(sentence)
+        return None
     if typed is _WRONG:
         problems.wrong(f"{path}: set to {value!r}; allowed: {type_name(field.type, field.metadata)}.")
         return None
@@ -140,6 +148,16 @@ def _coerce_dict(kind: Any, value: Any) -> Any:
     return _WRONG if any(item is _WRONG for item in items.values()) else items
 
 
+def _wrong_entries(kind: Any, value: Any, path: str) -> Iterator[str]:
+    """A sentence for each entry of a mapping that is of the wrong type."""
+    kinds = [k for k in (kind, *typing.get_args(kind)) if typing.get_origin(k) is dict]
+    if kinds and isinstance(value, Mapping):
+        inner = typing.get_args(kinds[0])[1]
+        for key, item in value.items():
+            if _coerce(inner, item) is _WRONG:
+                yield f"{path}.{key}: set to {item!r}; allowed: {_type_name(inner)}; ~{path}.{key} takes it away."
+
+
 _BOUNDS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
     "ge": ("≥", lambda value, bound: value >= bound),
     "gt": (">", lambda value, bound: value > bound),
@@ -155,8 +173,8 @@ def _range_problems(value: Any, rules: Mapping[str, Any], path: str) -> Iterator
         if isinstance(item, float) and not math.isfinite(item):
             yield f"{path}: set to {item}; allowed: a finite number{_range_text(rules)}."
         elif "choices" in rules and item not in rules["choices"]:
-            hint = nearest(str(item), rules["choices"])
-            yield f"{path}: set to {item!r}; allowed: {', '.join(rules['choices'])}; {hint}"
+            hint = _close(str(item), sorted(rules["choices"]))
+            yield f"{path}: set to {item!r}; allowed: {', '.join(rules['choices'])}{'; ' + hint if hint else '.'}"
         elif isinstance(item, int | float) and not all(_BOUNDS[r][1](item, rules[r]) for r in _BOUNDS if r in rules):
             yield f"{path}: set to {item}; allowed:{_range_text(rules)}."
 
@@ -181,7 +199,7 @@ def _type_name(kind: Any) -> str:
     if origin in (types.UnionType, typing.Union):
         return " or ".join(_type_name(arg) for arg in args)
     if origin is list:
-        return f"a list of {_type_name(args[0])} each"
+        return f"a list, each {_type_name(args[0])}"
     if origin is dict:
         return "a mapping" if args[1] is Any else f"a mapping to {_type_name(args[1])}"
     return names.get(kind, str(kind))
@@ -192,6 +210,22 @@ def _join(path: str, key: str) -> str:
 
 
 # --- facts across groups ---------------------------------------------------------------------------------------------
+
+
+def _names_are_file_names(config: Config) -> Iterator[str]:
+    named = {"name": config.name, "model.name": config.model.name, "dataset.name": config.dataset.name}
+    for key, name in named.items():
+        if not name.strip() or name.startswith(".") or any(c in name for c in "/\\\0\n"):
+            yield f"{key}: set to {name!r}; it names a folder: give a text without slashes that does not begin with a dot."
+
+
+def _stages_have_their_inputs(config: Config) -> Iterator[str]:
+    stages = config.stages
+    if not stages:
+        yield f"stages: empty; name at least one of {', '.join(STAGES)}."
+    for stage in ("train", "evaluate"):
+        if stage in stages and "prepare" not in stages[: stages.index(stage)]:
+            yield f"stages: {stage} needs prepare before it; it is skipped when it was done already."
 
 
 def _backend_has_method(config: Config) -> Iterator[str]:
@@ -236,6 +270,8 @@ def _paths_exist(config: Config) -> Iterator[str]:
         )
     elif dataset.path == "":
         yield "dataset.path: not set; give a folder or file of .txt, .jsonl or .parquet: dataset=folder dataset.path=my/texts."
+    elif dataset.path is not None and Path(dataset.path).is_file() and not dataset.path.lower().endswith(TEXT_FILES):
+        yield f"dataset.path: {dataset.path} is none of {', '.join(TEXT_FILES)}; give such a file or a folder of them."
     elif dataset.path is not None and not Path(dataset.path).exists():
         yield f"dataset.path: {dataset.path} does not exist; give a folder or file of .txt, .jsonl or .parquet."
     if path is not None and path.startswith(("/", ".", "~")) and not Path(path).expanduser().is_dir():
@@ -287,6 +323,8 @@ def _best_needs_evaluations(config: Config) -> Iterator[str]:
 
 
 RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
+    _names_are_file_names,
+    _stages_have_their_inputs,
     _backend_has_method,
     _batch_divides,
     _dtype_fits_device,

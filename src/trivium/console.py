@@ -59,7 +59,7 @@ class Screen:
             title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
         )
         for i, column in enumerate(columns):
-            table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+            table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
         for row in rows:
             table.add_row(*map(_cell, row))
         self.console.print(table)
@@ -71,8 +71,10 @@ def _cell(text: str) -> Text:
 
 
 def number(metrics: Mapping[str, float], name: str, digits: int = 2) -> str:
-    """A metric, or a dash when it was not measured."""
-    return f"{metrics[name]:.{digits}f}" if name in metrics else "–"
+    """A metric, or a dash when it was not measured; from 10 on, one decimal is enough."""
+    if name not in metrics:
+        return "–"
+    return f"{metrics[name]:.{digits if abs(metrics[name]) < 10 else 1}f}"
 
 
 def with_interval(metrics: Mapping[str, float], name: str, digits: int = 2) -> str:

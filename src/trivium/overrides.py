@@ -9,6 +9,9 @@ from trivium.compose import GROUPS, compose, options
 from trivium.errors import ConfigError
 from trivium.schema import VARIANTS, Config
 
+MAPPINGS = ("arms", "dataset.where", "dataset.fields", "hydra")
+"""Keys whose entries are the user's own."""
+
 
 def is_override(arg: str) -> bool:
     """Whether a command-line word is a Hydra override and not a flag."""
@@ -37,6 +40,8 @@ def checked(overrides: list[str], config_dir: Path | None = None) -> Config:
     Raises `ConfigError` with every problem of the command line and of the composed configuration.
     """
     problems = [p for o in overrides if is_choice(o) for p in _choice_problems(o, config_dir)]
+    problems += [f"{o}: only entries of {', '.join(MAPPINGS)} can be taken away." for o in overrides if _takes_away(o)]
+    overrides = [o for o in overrides if not _takes_away(o)]
     kept = [loosen(o) for o in overrides if not (is_choice(o) and any(_choice_problems(o, config_dir)))]
     kept, refused = _composable(kept, config_dir)
     problems += refused
@@ -47,6 +52,11 @@ def checked(overrides: list[str], config_dir: Path | None = None) -> Config:
     if problems:
         raise ConfigError(problems)
     return config
+
+
+def _takes_away(override: str) -> bool:
+    """Whether an override deletes what every configuration has."""
+    return override.startswith("~") and not key_of(override).startswith(tuple(f"{name}." for name in MAPPINGS))
 
 
 def _choice_problems(override: str, config_dir: Path | None) -> Iterator[str]:

@@ -13,7 +13,7 @@ from trivium import stages, summary
 from trivium.arms import Arm
 from trivium.artifact import MANIFEST
 from trivium.console import Screen
-from trivium.errors import ConfigError, GateError, Interrupted
+from trivium.errors import GateError, Interrupted
 from trivium.result import Result
 from trivium.schema import Config, FullAdapter, NoneConfig
 from trivium.tracking import Tracker, open_tracker
@@ -65,6 +65,7 @@ def run(config: Config, arms: list[Arm], out: Path, label: str) -> None:
     """
     screen, result = Screen(), Result(config.task, config.name)
     with _recorded(config, out, result), open_tracker(config, out, label) as tracker:
+        _require_device(config)
         result.mlflow_run_id = tracker.run_id
         tracker.params(summary.flatten(asdict(config)))
         session = Session(config, out, _works(arms, out, tracker), screen, result, tracker)
@@ -215,8 +216,7 @@ def _works(arms: list[Arm], out: Path, tracker: Tracker) -> list[Work]:
 
 
 def _prepared(work: Work) -> stages.Product:
-    if work.prepared is None:
-        raise ConfigError("stages: train and evaluate need prepare before them; it is skipped when it was done already.")
+    assert work.prepared is not None, "the check pass lets no stage stand before prepare"
     return work.prepared
 
 
@@ -228,6 +228,14 @@ def _finish(session: Session) -> None:
             work.tracker.metrics(session.result.of_arm(work.arm.name))
             work.tracker.finish("ok" if work.scores is not None or work.tuned is not None else "failed")
     session.tracker.metrics(session.result.of_run())
+
+
+def _require_device(config: Config) -> None:
+    """Find out before long preparations, not after them, that an accelerator is missing."""
+    if config.hardware.device != "cpu" and {"train", "evaluate"} & set(config.stages):
+        from trivium.models.load import require_device
+
+        require_device(config.hardware)
 
 
 @contextmanager

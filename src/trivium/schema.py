@@ -12,6 +12,8 @@ BANDS = ("low", "mid", "high")
 
 STAGES = ("acquire", "prepare", "train", "evaluate", "export")
 TASKS = ("run", "audit")
+TEXT_FILES = (".txt", ".jsonl", ".parquet")
+"""Suffixes of the files that `dataset.path` reads."""
 
 
 def opt(default: Any, doc: str, **rules: Any) -> Any:

@@ -12,9 +12,8 @@ from trivium.data.records import Records
 from trivium.data.rejects import BadRow, Rejects
 from trivium.errors import DataError
 from trivium.sample import Sample
-from trivium.schema import DatasetConfig
+from trivium.schema import TEXT_FILES, DatasetConfig
 
-SUFFIXES = (".txt", ".jsonl", ".parquet")
 MAX_LINE = 64 << 20
 """Bytes of the longest line of a .jsonl file that is read."""
 
@@ -51,11 +50,11 @@ def documents(config: DatasetConfig, rejects: Rejects) -> Iterator[Sample]:
 
 def _files(root: Path, rejects: Rejects) -> list[Path]:
     """Files of the known kinds at or below `root`, sorted; hidden ones and links that lead out of the folder are not read."""
-    wanted = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+    wanted = f"{', '.join(TEXT_FILES[:-1])} or {TEXT_FILES[-1]}"
     if not root.exists():
         raise DataError(f"dataset.path: {root} does not exist; give a folder or file of {wanted}.")
     found = [root] if root.is_file() else sorted(p for p in root.rglob("*") if not _hidden(p.relative_to(root)))
-    files = [path for path in found if path.suffix.lower() in SUFFIXES and not path.is_dir()]
+    files = [path for path in found if path.suffix.lower() in TEXT_FILES and not path.is_dir()]
     if not files:
         kinds = sorted({path.suffix or path.name for path in found if path.is_file()})[:5]
         holds = f"holds {', '.join(kinds)}" if kinds else "is empty"
