@@ -106,6 +106,12 @@ def test_keys_ranges_and_facts_across_groups_are_reported_together(config_of: Co
         ("name=", "name: set to ''"),
         ("dataset.name=a/b", "without slashes"),
         ("model.name=..", "does not begin with a dot"),
+        ("dataset.min_chars=5000", "more than dataset.max_chars"),
+        ("dataset.fields={txet: body}", "did you mean `text`"),
+        ("dataset.chat.prompt='Tell {nosuch}'", "{title}"),
+        ("dataset.chat.prompt=''", "dataset.chat.prompt: set to ''"),
+        ("dataset.where={year: {max: abc}}", "numbers for year"),
+        ("dataset.where=[1]", "cannot stand here"),
         ("arms.distrust=null", "arms.distrust: set to None; allowed: a list"),
     ],
 )

@@ -303,6 +303,25 @@ def _filters_are_readable(config: Config) -> Iterator[str]:
         yield from error.problems
 
 
+def _documents_can_be_read(config: Config) -> Iterator[str]:
+    from trivium.data.records import COLUMNS
+
+    dataset = config.dataset
+    if dataset.min_chars > dataset.max_chars:
+        yield f"dataset.min_chars={dataset.min_chars} is more than dataset.max_chars={dataset.max_chars}; change one of them."
+    for ours in dataset.fields:
+        if ours not in COLUMNS:
+            yield f"dataset.fields.{ours}: no such column of ours; {nearest(ours, COLUMNS)}"
+    for key in ("prompt", "prompt_untitled"):
+        text = getattr(dataset.chat, key)
+        try:
+            empty = not text.format_map({"title": "t", "source_type": "s", "year": "y"}).strip()
+        except (KeyError, ValueError, IndexError, AttributeError):
+            empty = True
+        if empty:
+            yield f"dataset.chat.{key}: set to {text!r}; allowed: words, with {{title}}, {{source_type}} and {{year}}."
+
+
 def _shares_fit(config: Config) -> Iterator[str]:
     shares = config.dataset.rebalance
     pairs = {"low": shares.low, "mid": shares.mid, "high": shares.high, "trivium": config.dataset.targets.trivium}
@@ -332,6 +351,7 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     _paths_exist,
     _data_files_exist,
     _filters_are_readable,
+    _documents_can_be_read,
     _shares_fit,
     _best_needs_evaluations,
 )

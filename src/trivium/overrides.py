@@ -92,7 +92,10 @@ def _refusal(override: str, error: Exception) -> str:
 
     if isinstance(error, OverrideParseException):
         return f"{override}: cannot be read; quote texts with special characters, for example key='a=b' or key=['x=1','y=2']."
-    return f"{override}: {' '.join(str(error).split())}"
+    words = " ".join(str(error).split())
+    if words.startswith("Error merging override"):
+        words = "a value of this kind cannot stand here; docs/config.md says what may."
+    return f"{override}: {words}"
 
 
 def for_arm(overrides: list[str], arm: list[str]) -> list[str]:

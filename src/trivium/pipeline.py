@@ -127,6 +127,7 @@ def _prepare(session: Session) -> Outcome:
     report = main.manifest.metrics
     session.result.add(summary.data_metrics(report))
     session.tracker.metrics(summary.data_metrics(report))
+    summary.tell_oddities(report, main.folder, session.screen)
     summary.judge_data(session.config.dataset.gate, report, session.screen)
     reused = all(_prepared(work).reused for work in session.works)
     return "reused" if reused else "done", summary.data_note(report), main.folder / MANIFEST

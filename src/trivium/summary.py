@@ -49,11 +49,22 @@ def data_metrics(report: Mapping[str, Any]) -> dict[str, float]:
 
 
 def data_note(report: Mapping[str, Any]) -> str:
-    """One line about the prepared data."""
+    """One line about the prepared data: what is left, what became of the rest, and the verdict."""
     counts, shares = report["counts"], report["distribution"]["bands"]
-    rejected = f", {counts['rejected']} rejected" if counts["rejected"] else ""
+    gone = {"rejected": "rejected", "filtered": "filtered out", "duplicates": "near-copies", "balanced_away": "balanced away"}
+    lost = "".join(f", {counts[key]} {word}" for key, word in gone.items() if counts[key])
     bands = " ".join(f"{band} {share:.0%}" for band, share in shares.items())
-    return f"{counts['train']} train + {counts['heldout']} held out{rejected}; {bands}; gate {report['gate']['verdict']}"
+    return f"{counts['train']} train + {counts['heldout']} held out{lost}; {bands}; gate {report['gate']['verdict']}"
+
+
+def tell_oddities(report: Mapping[str, Any], folder: Path, screen: Screen) -> None:
+    """Say what was left out and what was odd in the files, and where every case is listed."""
+    if report["rejected"]:
+        kinds = ", ".join(f"{times} {kind}" for kind, times in report["rejected"].items())
+        screen.warn(f"lines or files left out: {kinds}; each stands in {folder / 'rejects.jsonl'}.")
+    for what, note in report["notes"].items():
+        first = f" (first: {note['first']})" if note["first"] else ""
+        screen.warn(f"{what}: {note['times']}{first}.")
 
 
 def judge_data(mode: str, report: Mapping[str, Any], screen: Screen) -> None:

@@ -14,9 +14,12 @@ from trivium.data.rejects import Rejects
 from trivium.data.sources import documents
 from trivium.errors import DataError
 from trivium.sample import Sample
-from trivium.schema import DatasetConfig
+from trivium.schema import DatasetConfig, ProvenanceConfig
 
 TEXT = "A text that is long enough to be kept."
+
+
+GIVEN = ProvenanceConfig(mode="given")
 
 
 class Lines:
@@ -66,7 +69,9 @@ def test_a_folder_is_read_in_order_and_bad_lines_are_counted(read: Read) -> None
         {"text": "with a \u0000 in its long enough text"},
         "",
     ]
-    samples, rejected, rejects = read({"b/rows.jsonl": rows, "a.txt": TEXT, "README.md": "not read", ".hidden/x.txt": TEXT})
+    samples, rejected, rejects = read(
+        {"b/rows.jsonl": rows, "a.txt": TEXT, "README.md": "not read", ".hidden/x.txt": TEXT}, provenance=GIVEN
+    )
     assert [s.id for s in samples] == ["a.txt#0", "b/rows.jsonl:1#0", "b/rows.jsonl:9#0"]
     assert samples[1] == Sample(
         "b/rows.jsonl:1#0", TEXT, origin="b/rows.jsonl", document="b/rows.jsonl:1", year=1900, metadata={"page": 3}
@@ -168,6 +173,12 @@ def test_latin1_text_is_read_and_noted(read: Read) -> None:
     assert list(rejects.notes) == ["text file that is not UTF-8, read as cp1252"]
 
 
+def test_scores_of_the_data_matter_only_where_they_are_taken_as_given(read: Read) -> None:
+    samples, rejected, rejects = read({"a.jsonl": [{"text": TEXT, "authority": "high"}, {"text": TEXT, "entropy": -1}]})
+    assert [(s.authority, s.entropy) for s in samples] == [(None, None)] * 2
+    assert not rejected and len(rejects.notes) == 2
+
+
 def test_files_that_cannot_be_used_do_not_end_the_run(read: Read, tmp_path: Path) -> None:
     import pyarrow
     import pyarrow.parquet
@@ -176,7 +187,7 @@ def test_files_that_cannot_be_used_do_not_end_the_run(read: Read, tmp_path: Path
     pyarrow.parquet.write_table(table, tmp_path / "whole.parquet")
     cut = (tmp_path / "whole.parquet").read_bytes()[:-20]
     samples, rejected, _ = read(
-        {"cut.parquet": cut, "b.txt": b"\0\1\2", "e.txt": b"", "n.jsonl": b'{"text": "\0', "ok.txt": TEXT}
+        {"cut.parquet": cut, "b.txt": b"\0\1\2", "e.txt": b"", "n.jsonl": b'{"text": "\0', "ok.txt": TEXT}, provenance=GIVEN
     )
     assert [s.id for s in samples] == ["ok.txt#0"]
     found = [(r["file"], r["line"], r["reason"].split(":")[0]) for r in rejected]

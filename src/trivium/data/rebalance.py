@@ -1,7 +1,6 @@
 """Rebalancing: which mid- and high-authority samples go, so that every band's share lies in its range; and whether it does."""
 
-import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +9,9 @@ from trivium.schema import BANDS, RebalanceConfig
 
 Counts = dict[str, int]
 Ranges = dict[str, list[float]]
-Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 ROUNDING = 1e-9
-BLOCK = 1 << 16
 
 
 class Outcome(NamedTuple):
@@ -33,23 +30,24 @@ class Outcome(NamedTuple):
 
 
 def choose(counts: Counts, targets: RebalanceConfig) -> Outcome:
-    """The largest choice that keeps all of low and has every share in its range; else the one that misses them least.
+    """The largest choice that keeps all of low and has every share in its range.
 
-    Misses are added over the bands; of choices that miss alike the largest is taken. Exact: every total is tried.
+    Where there is none, all samples are kept: data thrown away would not make the distribution right. Exact: every total
+    is tried.
 
     >>> choose({"low": 30, "mid": 40, "high": 200}, RebalanceConfig()).kept
     {'low': 30, 'mid': 40, 'high': 46}
     """
-    ranges: Ranges = {"low": targets.low, "mid": targets.mid, "high": targets.high}
-    best, kept = math.inf, counts
-    for top in range(sum(counts.values()), counts["low"] - 1, -BLOCK):
-        totals = np.arange(top, max(counts["low"] - 1, top - BLOCK), -1)
-        found, mid, total = _best(totals, counts, ranges)
-        if found < best - ROUNDING:
-            best, kept = found, {"low": counts["low"], "mid": mid, "high": total - counts["low"] - mid}
-        if best <= ROUNDING:
-            break
-    return outcome(counts, kept, targets)
+    low, totals = counts["low"], np.arange(sum(counts.values()), 0, -1)
+    rest = totals - low
+    low_share = np.clip(low / totals, targets.low[0] - ROUNDING, targets.low[1] + ROUNDING) == low / totals
+    least_mid = np.maximum(_ceil(targets.mid[0] * totals), rest - np.minimum(counts["high"], _floor(targets.high[1] * totals)))
+    most_mid = np.minimum(np.minimum(counts["mid"], _floor(targets.mid[1] * totals)), rest - _ceil(targets.high[0] * totals))
+    possible = np.flatnonzero(low_share & (np.maximum(least_mid, 0) <= most_mid))
+    if not len(possible):
+        return outcome(counts, counts, targets)
+    mid = int(most_mid[possible[0]])
+    return outcome(counts, {"low": low, "mid": mid, "high": int(rest[possible[0]]) - mid}, targets)
 
 
 def outcome(counts: Counts, kept: Counts, targets: RebalanceConfig) -> Outcome:
@@ -58,7 +56,7 @@ def outcome(counts: Counts, kept: Counts, targets: RebalanceConfig) -> Outcome:
     after = shares(kept)
     missed = {b: _outside(after[b], ranges[b]) for b in BANDS}
     missed = {b: round(by, 6) for b, by in missed.items() if abs(by) > ROUNDING}
-    reason = "; ".join(_why(b, by, counts, kept, ranges) for b, by in missed.items())
+    reason = "; ".join(_why(b, kept, ranges) for b in missed)
     return Outcome(kept, counts, shares(counts), after, missed, not missed and sum(kept.values()) > 0, reason)
 
 
@@ -77,30 +75,12 @@ def shares(counts: Counts) -> dict[str, float]:
     return {name: counts[name] / total if total else 0.0 for name in BANDS}
 
 
-def _best(totals: Ints, counts: Counts, ranges: Ranges) -> tuple[float, int, int]:
-    """The least miss over some totals (descending), with its mid count and total.
-
-    For a given total the miss is piecewise linear in the mid count, so that it is least where a share meets a bound.
-    """
-    rest = totals - counts["low"]
-    least, most = np.maximum(0, rest - counts["high"]), np.minimum(counts["mid"], rest)
-    bounds = [np.ceil(ranges["mid"][0] * totals - ROUNDING), np.floor(ranges["mid"][1] * totals + ROUNDING)]
-    bounds += [rest - np.floor(ranges["high"][1] * totals + ROUNDING), rest - np.ceil(ranges["high"][0] * totals - ROUNDING)]
-    best = (math.inf, 0, 0)
-    options = [np.clip(bound, least, most).astype(np.int64) for bound in bounds]
-    misses = np.stack([_miss(totals, mid, counts["low"], ranges) for mid in options])
-    column = int(np.argmin(np.round(misses.min(axis=0), 9)))
-    row = int(np.argmin(misses[:, column]))
-    best = (float(misses[row, column]), int(options[row][column]), int(totals[column]))
-    return best
+def _ceil(values: npt.NDArray[Any]) -> Ints:
+    return np.ceil(values - ROUNDING).astype(np.int64)
 
 
-def _miss(totals: Ints, mid: Ints, low: int, ranges: Ranges) -> Floats:
-    """How far the shares lie outside their ranges, added over the bands (T,)."""
-    size = np.maximum(1, totals)
-    found = {"low": low / size, "mid": mid / size, "high": (totals - low - mid) / size}
-    parts = [np.maximum(0.0, np.maximum(ranges[b][0] - found[b], found[b] - ranges[b][1])) for b in BANDS]
-    return np.where(totals > 0, np.add.reduce(parts), math.inf)
+def _floor(values: npt.NDArray[Any]) -> Ints:
+    return np.floor(values + ROUNDING).astype(np.int64)
 
 
 def _outside(share: float, allowed: list[float]) -> float:
@@ -108,12 +88,7 @@ def _outside(share: float, allowed: list[float]) -> float:
     return min(0.0, share - allowed[0]) + max(0.0, share - allowed[1])
 
 
-def _why(name: str, by: float, counts: Counts, kept: Counts, ranges: Ranges) -> str:
+def _why(name: str, kept: Counts, ranges: Ranges) -> str:
     least, most = ranges[name]
     share = shares(kept)[name]
-    said = f"{name} is {share:.1%}, wanted {least:.0%} to {most:.0%} ({abs(by):.1%} too {'little' if by < 0 else 'much'}"
-    if by < 0 and kept[name] == counts[name]:
-        return f"{said}: all {counts[name]} there are were kept)"
-    if by > 0 and name == "low":
-        return f"{said}: low authority is never dropped, and mid and high are too few)"
-    return f"{said}: the other bands are too few to balance it)"
+    return f"{name} is {share:.1%} ({kept[name]} of {sum(kept.values())}), wanted {least:.0%} to {most:.0%}"

@@ -133,11 +133,21 @@ class Records:
             "title": _string(ours.get("title")),
             "source_type": _string(ours.get("source_type")) or self._config.source_type or "unknown",
             "year": self._year(ours.get("year"), where),
-            "authority": _number(ours.get("authority"), "authority", MAX_AUTHORITY),
-            "entropy": _number(ours.get("entropy"), "entropy", math.inf),
+            "authority": self._score(ours.get("authority"), "authority", MAX_AUTHORITY, where),
+            "entropy": self._score(ours.get("entropy"), "entropy", math.inf, where),
             "trivium": _string(ours.get("trivium")) or "unknown",
             "document": _string(ours.get("document")) or where,
         }
+
+    def _score(self, value: Any, name: str, most: float, where: str) -> float | None:
+        """The data's own score; one that cannot be used costs the row only where scores are taken as given."""
+        try:
+            return _number(value, name, most)
+        except BadRow as problem:
+            if self._config.provenance.mode == "given":
+                raise
+            self._rejects.note(f"{name} column that is no number in range, not used in this mode", f"{where} ({problem})")
+            return None
 
     def _year(self, value: Any, where: str) -> int | None:
         if type(value) is int and 1000 <= value <= 2000:

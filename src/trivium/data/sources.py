@@ -41,10 +41,8 @@ def documents(config: DatasetConfig, rejects: Rejects) -> Iterator[Sample]:
                 count += 1
                 yield sample
     if not count:
-        raise DataError(
-            f"dataset.path: nothing in {root} can be used; {rejects.count} lines or files were rejected. "
-            f"The first: {rejects.first()}."
-        )
+        first = f" The first: {rejects.first()}." if rejects.count else ""
+        raise DataError(f"dataset.path: nothing in {root} can be used; {rejects.count} lines or files were rejected.{first}")
     records.check_fields()
 
 

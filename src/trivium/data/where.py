@@ -13,6 +13,7 @@ FIELDS = (*(f.name for f in fields(Sample) if f.name not in ("metadata", "eviden
 
 METADATA = "metadata."
 _RANGE = {"min", "max"}
+_NUMBERS = ("year", "authority", "entropy")
 
 Test = Callable[[Any], bool]
 
@@ -72,7 +73,8 @@ def _range(field: str, condition: Mapping[str, Any]) -> Test:
     given = [bound for bound in (low, high) if bound is not None]
     if not given or not set(condition) <= _RANGE:
         raise ConfigError(f"dataset.where.{field}: {dict(condition)} is not a range; give {{min: …, max: …}}, one or both.")
-    kind = (int, float) if all(isinstance(bound, int | float) for bound in given) else str
+    kind = (int, float) if field in _NUMBERS or all(isinstance(bound, int | float) for bound in given) else str
     if not all(isinstance(bound, kind) for bound in given) or (len(given) == 2 and low > high):
-        raise ConfigError(f"dataset.where.{field}: {dict(condition)} is not a range; min and max are of one type, min ≤ max.")
+        wanted = f"min and max are of one type, numbers for {', '.join(_NUMBERS)}, and min ≤ max."
+        raise ConfigError(f"dataset.where.{field}: {dict(condition)} is not a range; {wanted}")
     return lambda value: isinstance(value, kind) and (low is None or value >= low) and (high is None or value <= high)
