@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,6 +119,21 @@ def test_keys_ranges_and_facts_across_groups_are_reported_together(config_of: Co
 def test_what_cannot_be_meant_is_one_sentence(config_of: ConfigOf, override: str, said: str) -> None:
     (problem,) = problems_of(config_of, override)
     assert said in problem
+
+
+def test_a_model_folder_that_lacks_something_is_named_before_anything_is_prepared(
+    config_of: ConfigOf, random_model: Path, tmp_path: Path
+) -> None:
+    for missing in ("tokenizer.json", "model.safetensors", "config.json"):
+        folder = tmp_path / missing
+        shutil.copytree(random_model, folder)
+        for file in [folder / missing, *(folder.glob("tokenizer*") if "tokenizer" in missing else [])]:
+            file.unlink(missing_ok=True)
+        (problem,) = problems_of(config_of, f"model.path={folder}")
+        assert problem.startswith("model.path:") and (
+            "tokenizer" in problem or "safetensors" in problem or "config.json" in problem
+        )
+    assert config_of(f"model.path={random_model}").model.path == str(random_model)
 
 
 def test_an_entry_of_a_mapping_can_be_taken_away(config_of: ConfigOf) -> None:

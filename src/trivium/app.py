@@ -31,8 +31,6 @@ def launch(args: list[str], inspect_only: bool) -> int:
         return _say(_problems(error), error.exit_code)
     except (HydraException, OmegaConfBaseException) as error:
         return _say([str(error)], ConfigError.exit_code)
-    except KeyboardInterrupt:
-        return _say(["interrupted before anything was started; nothing was written."], TriviumError.exit_code)
     except OSError as error:
         return _say(_problems(error), TriviumError.exit_code)
 

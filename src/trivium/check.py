@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from trivium.errors import ConfigError
+from trivium.errors import ConfigError, ModelError
 from trivium.schema import STAGES, TEXT_FILES, VARIANTS, Config
 
 
@@ -287,11 +287,36 @@ def _data_files_exist(config: Config) -> Iterator[str]:
     named = [("dataset.provenance.markers", ["default"], provenance.markers)]
     named += [("dataset.provenance.priors", ["default"], provenance.priors)]
     if config.evaluation.name != "none":
-        suites = [p.stem for p in (Path(__file__).parent / "evaluation/suites").glob("*.yaml")]
-        named += [("evaluation.suites", suites, suite) for suite in config.evaluation.suites]
+        named += [("evaluation.suites", _shipped_suites(), suite) for suite in config.evaluation.suites]
     for key, shipped, value in named:
         if value not in shipped and not Path(value).is_file():
             yield f"{key}: {value!r} is neither shipped nor a file; {nearest(value, shipped)}"
+
+
+def _own_suites_can_be_read(config: Config) -> Iterator[str]:
+    own = [s for s in getattr(config.evaluation, "suites", []) if s not in _shipped_suites() and Path(s).is_file()]
+    if own:
+        from trivium.evaluation import suites
+
+        try:
+            suites.require_distinct([part for name in config.evaluation.suites for part in suites.load(name, None, 0)])
+        except ConfigError as error:
+            yield from error.problems
+
+
+def _model_folder_is_whole(config: Config) -> Iterator[str]:
+    path = config.model.path
+    if path and Path(path).expanduser().is_dir():
+        from trivium.models.load import require_files
+
+        try:
+            require_files(path)
+        except ModelError as error:
+            yield f"model.path: {error}"
+
+
+def _shipped_suites() -> list[str]:
+    return [p.stem for p in (Path(__file__).parent / "evaluation/suites").glob("*.yaml")]
 
 
 def _filters_are_readable(config: Config) -> Iterator[str]:
@@ -350,6 +375,8 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     _heads_divide_width,
     _paths_exist,
     _data_files_exist,
+    _own_suites_can_be_read,
+    _model_folder_is_whole,
     _filters_are_readable,
     _documents_can_be_read,
     _shares_fit,

@@ -40,9 +40,14 @@ def main(argv: list[str] | None = None) -> None:
 
         sys.stdout.write(f"trivium {__version__}\n")
         return
-    from trivium.app import launch
+    try:
+        from trivium.app import launch
 
-    sys.exit(launch(args, inspect_only=any(arg.split("=")[0] in _INSPECT_FLAGS for arg in args)))
+        code = launch(args, inspect_only=any(arg.split("=")[0] in _INSPECT_FLAGS for arg in args))
+    except KeyboardInterrupt:
+        sys.stderr.write("trivium: interrupted before anything was started.\n")
+        code = 1
+    sys.exit(code)
 
 
 def _usage() -> str:

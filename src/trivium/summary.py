@@ -186,7 +186,8 @@ def show(session: "Session") -> None:
     elif session.main.scores is not None:
         rows = list(_metric_rows(result))
         screen.table(f"{session.config.name}: tuned against base", ["metric", "tuned", "base", "difference", "verdict"], rows)
-    screen.say(f"results in {session.out}/result.json")
+    if not any(stage["status"] == "failed" for stage in result.stages.values()):
+        screen.say(f"results in {session.out}/result.json")
 
 
 def _arm_rows(session: "Session", headlines: list[str]) -> Iterator[list[str]]:

@@ -1,4 +1,6 @@
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -56,11 +58,77 @@ def test_world_suites_are_left_out_where_there_is_no_world(tmp_path: Path, archi
     assert "small_world" in items.left_out[0]
 
 
-@pytest.mark.parametrize("damage", ["parts: 3", "parts: [{kind: riddle}]", "parts: [", "- 1"])
-def test_a_damaged_suite_is_one_sentence(tmp_path: Path, damage: str) -> None:
+WHOLE = {
+    "name": "mine",
+    "version": 1,
+    "source": "made up",
+    "parts": [
+        {
+            "metric": "mine",
+            "kind": "choice",
+            "thresholds": {"marginal": 0.3, "good": 0.6, "excellent": 0.9},
+            "items": [{"question": "When?", "options": [{"text": 1874}, {"text": "1882", "year": 1901}]}],
+        }
+    ],
+}
+
+
+def written(path: Path, place: tuple[str | int, ...] = (), value: object = None) -> str:
+    """A suite file with the value at one place changed."""
+    suite = json.loads(json.dumps(WHOLE))
+    inner = suite
+    for step in place[:-1]:
+        inner = inner[step]
+    if place:
+        inner[place[-1]] = value
+    path.write_text(yaml.safe_dump(suite))
+    return str(path)
+
+
+def test_a_number_may_be_an_answer(tmp_path: Path) -> None:
+    (part,) = load(written(tmp_path / "mine.yaml"), None, seed=0)
+    assert part.items[0].answer == "1874"
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (("parts",), 3, "parts is 3"),
+        (("parts",), [], "parts is \\[\\]"),
+        (("sauce",), "x", "unknown key sauce"),
+        (("parts", 0, "kind"), "riddle", "kind is 'riddle'; allowed are choice, recall"),
+        (("parts", 0, "metric"), "a b", "metric is 'a b'"),
+        (("parts", 0, "thresholds"), {"marginal": 0.9, "good": 0.6, "excellent": 0.9}, "order them marginal ≤ good"),
+        (("parts", 0, "thresholds", "good"), 7, "numbers from 0 to 1"),
+        (("parts", 0, "facts"), "disputed", "items, or facts"),
+        (("parts", 0, "items", 0, "question"), "", "question is ''"),
+        (("parts", 0, "items", 0, "options"), [{"text": "one"}], "two or more options"),
+        (("parts", 0, "items", 0, "options"), [{"text": "one"}, {"text": "one"}], "all different"),
+        (("parts", 0, "items", 0, "options", 0, "text"), True, "text is True"),
+    ],
+)
+def test_a_mistake_in_a_suite_is_one_sentence_that_names_the_place(
+    tmp_path: Path, place: tuple[str | int, ...], value: object, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said) as found:
+        load(written(tmp_path / "mine.yaml", place, value), None, seed=0)
+    assert "mine.yaml" in str(found.value) and "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("damage", ["parts: [", "- 1", ""])
+def test_what_is_no_suite_is_one_sentence(tmp_path: Path, damage: str) -> None:
     (tmp_path / "mine.yaml").write_text(damage)
-    with pytest.raises(ConfigError, match=r"mine\.yaml is not a suite"):
+    with pytest.raises(ConfigError, match=r"mine\.yaml"):
         load(str(tmp_path / "mine.yaml"), None, seed=0)
+
+
+def test_own_suites_are_checked_before_anything_is_trained(config_of: Any, tmp_path: Path) -> None:
+    bad = written(tmp_path / "bad.yaml", ("parts", 0, "kind"), "riddle")
+    with pytest.raises(ConfigError, match="riddle"):
+        config_of(f"evaluation.suites=[{bad}]")
+    good = written(tmp_path / "good.yaml")
+    with pytest.raises(ConfigError, match="several parts have the metric mine"):
+        config_of(f"evaluation.suites=[{good},{good}]")
 
 
 def test_own_suites_are_yaml_files(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """YAML files of data, read safely; every complaint names the file and the key."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ class Entry:
             data = yaml.load(path.read_bytes(), Loader=_LOADER)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            raise ConfigError(f"{setting}: {path} cannot be read ({reason}); give `default` or a YAML file.") from error
+            raise ConfigError(f"{setting}: {path} cannot be read ({reason}); give a shipped name or a YAML file.") from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"{setting}: {path} is not YAML ({' '.join(str(error).split())}).") from error
         return cls(path, "", {})._of("", data)
@@ -35,6 +35,13 @@ class Entry:
     def at(self, key: str) -> "Entry":
         """The mapping under a key."""
         return self._of(f"{self.place}.{key}" if self.place else key, self.value[key])
+
+    def entries(self, key: str) -> "list[Entry]":
+        """The mappings in a list that is not empty."""
+        value = self.value[key]
+        self.require(isinstance(value, list) and bool(value), f"{key} is {value!r}; write a list of `key: value` pairs")
+        place = f"{self.place}.{key}" if self.place else key
+        return [self._of(f"{place}[{i}]", item) for i, item in enumerate(value)]
 
     def _of(self, place: str, value: Any) -> "Entry":
         inner = Entry(self.path, place, value)
@@ -72,6 +79,12 @@ class Entry:
         value = self.value[key]
         self.require(isinstance(value, str) and bool(value.strip()), f"{key} is {value!r}; write a text")
         return str(value).strip()
+
+    def one_of(self, key: str, allowed: Collection[str]) -> str:
+        """One of some texts."""
+        value = self.value[key]
+        self.require(value in allowed, f"{key} is {value!r}; allowed are {', '.join(allowed)}")
+        return str(value)
 
     def phrases(self, key: str, missing: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """A list of texts; `missing` where there is no such key."""

@@ -11,7 +11,7 @@ from trivium.artifact import write_json
 from trivium.data.contamination import Hit, scan
 from trivium.data.jsonl import read_samples
 from trivium.evaluation.respondents import Reading, Respondent
-from trivium.evaluation.suites import Item, Part, load
+from trivium.evaluation.suites import Item, Part, load, require_distinct
 from trivium.sample import Sample, band
 from trivium.schema import BANDS, DatasetConfig, EvaluationConfig
 from trivium.scores.answer import exact
@@ -67,6 +67,7 @@ def load_items(config: EvaluationConfig, dataset: DatasetConfig, prepared: Path)
         items.parts += parts
         if not parts:
             items.left_out.append(f"{name} (asks about a generated world)")
+    require_distinct(items.parts)
     if dataset.contamination.mode != "off":
         _take_out_seen(items, dataset, prepared)
     return items

@@ -2,11 +2,13 @@
 
 import json
 import random
-from collections.abc import Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from trivium.data.yamlfile import Entry
 from trivium.errors import ConfigError
 
 SHIPPED = Path(__file__).parent / "suites"
@@ -21,6 +23,10 @@ class Option:
     text: str
     year: int | None = None
     source_type: str = ""
+
+
+Row = tuple[str, str, list[Option]]
+"""Id, question and options of an item, the right option first."""
 
 
 @dataclass(frozen=True)
@@ -66,41 +72,71 @@ class Part:
 def load(name: str, world: Path | None, seed: int) -> list[Part]:
     """The parts of a suite; those that ask about a world's facts are left out when there is none.
 
-    Raises `ConfigError` for a suite that cannot be read.
+    Raises `ConfigError`, naming the file and the place in it, for a suite that cannot be read.
     """
-    import yaml
-
-    path = SHIPPED / f"{name}.yaml" if (SHIPPED / f"{name}.yaml").is_file() else Path(name)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return [part for entry in data["parts"] if (part := _part(entry, world, seed)) is not None]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise ConfigError(
-            f"evaluation.suites: {path} is not a suite ({type(error).__name__}: {error}); see docs/evaluation.md."
-        ) from error
+    shipped = SHIPPED / f"{name}.yaml"
+    suite = Entry.read(shipped if shipped.is_file() else Path(name), "evaluation.suites").keys("name version source parts")
+    parts = [_part(entry, world, seed) for entry in suite.entries("parts")]
+    return [part for part in parts if part is not None]
 
 
-def _part(entry: Mapping[str, Any], world: Path | None, seed: int) -> Part | None:
-    if entry["kind"] not in KINDS:
-        raise ValueError(f"kind {entry['kind']!r} is not one of {', '.join(KINDS)}")
-    if sorted(entry["thresholds"]) != sorted(LEVELS):
-        raise ValueError(f"thresholds need {', '.join(LEVELS)}")
-    if "facts" in entry:
-        if world is None:
-            return None
-        rows = [fact for fact in json.loads(world.read_text(encoding="utf-8"))["facts"] if fact["kind"] == entry["facts"]]
-    else:
-        rows = [{"id": f"{entry['metric']}-{i}", **row} for i, row in enumerate(entry["items"])]
-    items = tuple(_items(rows, bool(entry.get("listed", False)), seed))
-    return Part(entry["metric"], entry["kind"], entry["thresholds"], items, entry.get("stands_for"))
+def require_distinct(parts: Sequence[Part]) -> None:
+    """Raise `ConfigError` when two parts measure under one name."""
+    times = Counter(part.metric for part in parts)
+    if twice := [metric for metric, count in times.items() if count > 1]:
+        raise ConfigError(f"evaluation.suites: several parts have the metric {', '.join(twice)}; give each a name of its own.")
 
 
-def _items(rows: list[dict[str, Any]], listed: bool, seed: int) -> Iterator[Item]:
+def _part(entry: Entry, world: Path | None, seed: int) -> Part | None:
+    entry.keys("metric kind thresholds", optional="facts items stands_for listed")
+    metric = entry.text("metric")
+    entry.require(re.fullmatch(r"\w+", metric) is not None, f"metric is {metric!r}; letters, digits and _ make a metric's name")
+    kind = entry.one_of("kind", KINDS)
+    levels = entry.at("thresholds").keys(" ".join(LEVELS))
+    thresholds = levels.numbers(0, 1)
+    rising = sorted(thresholds.values()) == [thresholds[level] for level in LEVELS]
+    levels.require(rising, f"a better level needs a higher share; order them {' ≤ '.join(LEVELS)}")
+    entry.require(("facts" in entry.value) != ("items" in entry.value), "needs items, or facts of a generated world")
+    if "facts" in entry.value and world is None:
+        return None
+    rows = _facts(world, entry.text("facts")) if world and "facts" in entry.value else _rows(entry, metric)
+    items = tuple(_items(rows, bool(entry.value.get("listed", False)), seed))
+    return Part(metric, kind, thresholds, items, entry.value.get("stands_for"))
+
+
+def _facts(world: Path, kind: str) -> list[Row]:
+    """The facts of a kind that the generated world has."""
+    facts = json.loads(world.read_text(encoding="utf-8"))["facts"]
+    return [
+        (fact["id"], fact["question"], [Option(**option) for option in fact["options"]])
+        for fact in facts
+        if fact["kind"] == kind
+    ]
+
+
+def _rows(entry: Entry, metric: str) -> list[Row]:
+    """The items that a suite writes out."""
+    return [
+        (f"{metric}-{i}", item.keys("question options").text("question"), _options(item))
+        for i, item in enumerate(entry.entries("items"))
+    ]
+
+
+def _options(item: Entry) -> list[Option]:
+    options = []
+    for entry in item.entries("options"):
+        entry.keys("text", optional="year source_type")
+        text = entry.value["text"]
+        year = int(entry.number("year", -9999, 9999)) if "year" in entry.value else None
+        plain = str(text) if type(text) in (int, float) else entry.text("text")
+        options.append(Option(plain, year, str(entry.value.get("source_type", ""))))
+    item.require(len({option.text for option in options}) == len(options) > 1, "needs two or more options, all different")
+    return options
+
+
+def _items(rows: list[Row], listed: bool, seed: int) -> Iterator[Item]:
     """Items with their options shuffled; in the data the first option is the right one."""
-    for row in rows:
-        options = [Option(**option) for option in row["options"]]
-        if len({option.text for option in options}) < 2:
-            raise ValueError(f"item {row['id']} needs two different options")
+    for name, question, options in rows:
         order = list(range(len(options)))
-        random.Random(f"{seed} {row['id']}").shuffle(order)
-        yield Item(row["id"], row["question"], tuple(options[i] for i in order), order.index(0), listed)
+        random.Random(f"{seed} {name}").shuffle(order)
+        yield Item(name, question, tuple(options[i] for i in order), order.index(0), listed)

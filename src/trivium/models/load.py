@@ -21,11 +21,7 @@ def load_tokenizer(model: ModelConfig, path: str) -> Any:
     """
     from transformers import AutoTokenizer
 
-    folder = _local(path)
-    if folder is not None and not any((folder / name).is_file() for name in _TOKENIZER_FILES):
-        raise ModelError(
-            f"{path} has no tokenizer (tokenizer.json or tokenizer_config.json); copy the model's tokenizer files into it."
-        )
+    _require_tokenizer(path)
     with quiet(), _explained(path, "the tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(path, revision=model.revision, trust_remote_code=False)
     _set_chat_template(tokenizer, model, path)
@@ -111,6 +107,20 @@ def _local(path: str) -> Path | None:
             f"model.path: {path} is not a directory; name a Hugging Face model directory or a hub id (owner/name)."
         )
     return None
+
+
+def require_files(path: str) -> None:
+    """Raise `ModelError` unless a local model directory has what loading it takes: config, tokenizer, safetensors."""
+    _require_tokenizer(path)
+    _require_weights(path)
+
+
+def _require_tokenizer(path: str) -> None:
+    folder = _local(path)
+    if folder is not None and not any((folder / name).is_file() for name in _TOKENIZER_FILES):
+        raise ModelError(
+            f"{path} has no tokenizer (tokenizer.json or tokenizer_config.json); copy the model's tokenizer files into it."
+        )
 
 
 def _require_weights(path: str) -> None:

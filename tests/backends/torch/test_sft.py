@@ -217,6 +217,16 @@ def test_best_without_held_out_samples_is_a_data_error(random_model, prepared, t
     assert "eval_nll" not in run(configured(), random_model, alone, tmp_path / "out")
 
 
+def test_a_base_model_that_is_not_finite_is_named(random_model, prepared, tmp_path):
+    base = tmp_path / "base"
+    shutil.copytree(random_model, base)
+    broken = load_file(base / "model.safetensors")
+    broken["model.norm.weight"][0] = math.nan
+    save_file(broken, base / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(TrainingError, match="the base model's weights hold values that are not finite"):
+        run(configured(), base, prepared, tmp_path / "out")
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(random_model, prepared, tmp_path):
     base = tmp_path / "base"
     shutil.copytree(random_model, base)

@@ -146,12 +146,18 @@ class ProvenanceTrainer(SFTTrainer):
         if not self.args.fp16:  # with fp16 the gradient scaler skips overflowing steps by itself
             finite = finite & torch.isfinite(torch.as_tensor(norm, device=finite.device))
         if not bool(finite):
-            raise TrainingError(
-                f"the loss or its gradient is not finite at step {self.state.global_step + 1}; lower method.learning_rate "
-                f"(now {self.args.learning_rate:g}) or method.max_grad_norm, or try hardware.dtype=float32. Nothing was "
-                "written for this step; the last good checkpoint is kept."
-            )
+            raise TrainingError(self._why_not_finite(model))
         return norm
+
+    def _why_not_finite(self, model: Any) -> str:
+        step = self.state.global_step + 1
+        if step == 1 and not all(bool(torch.isfinite(p).all()) for p in model.parameters()):
+            return "the base model's weights hold values that are not finite, before any training; get its files again."
+        return (
+            f"the loss or its gradient is not finite at step {step}; lower method.learning_rate "
+            f"(now {self.args.learning_rate:g}) or method.max_grad_norm, or try hardware.dtype=float32. Nothing was written "
+            "for this step; checkpoints before it (method.save_steps) are kept."
+        )
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._staging) if self._staging is not None else super()._get_output_dir(trial)
