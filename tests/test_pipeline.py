@@ -159,6 +159,30 @@ def test_a_strict_data_gate_exits_3(run: Run) -> None:
     assert result_of(run[0] / "outputs" / "gate")["status"] == "gate_failed"
 
 
+def test_a_finished_run_is_not_overwritten_by_other_settings(run: Run) -> None:
+    here = run[0] / "outputs" / "here"
+    before = (here / "result.json").read_bytes()
+    command = [sys.executable, "-m", "trivium", *SMALL, f"hydra.run.dir={here}", "tracking=none", "loss.alpha=1"]
+    done = subprocess.run(command, cwd=run[0], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2
+    assert "loss.alpha=2.7, and here it is 1.0" in done.stderr
+    assert (here / "result.json").read_bytes() == before
+
+
+def test_two_runs_do_not_write_into_one_folder(run: Run) -> None:
+    from filelock import FileLock
+
+    here = run[0] / "outputs" / "held"
+    here.mkdir()
+    command = [sys.executable, "-m", "trivium", *SMALL, f"hydra.run.dir={here}", "tracking=none", "stages=[prepare]"]
+    with FileLock(here / ".lock"):
+        done = subprocess.run(command, cwd=run[0], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2
+    assert "another run is writing into" in done.stderr
+    assert not (here / "result.json").exists()
+    assert subprocess.run(command, cwd=run[0], capture_output=True, timeout=300).returncode == 0
+
+
 def test_an_edited_suite_is_asked_anew(run: Run) -> None:
     suite, here = run[0] / "mine.yaml", run[0] / "outputs" / "suite"
     words = [*SMALL, "arms=null", "tracking=none", "stages=[prepare,evaluate]", "evaluation.suites=[mine.yaml]"]

@@ -1,5 +1,7 @@
 import json
 import sqlite3
+import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +11,8 @@ import pytest
 from trivium.errors import GateError, TrackingError
 from trivium.schema import Config, MlflowTracking
 from trivium.tracking import JsonlTracker, open_tracker
+
+Call = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
@@ -74,3 +78,12 @@ def test_a_locked_database_is_one_sentence(tracked: Config, tmp_path: Path) -> N
             pass
     finally:
         lock.close()
+
+
+def test_a_server_that_is_not_there_is_one_sentence_soon(trivium: Call) -> None:
+    started = time.monotonic()
+    done = trivium("tracking.uri=http://127.0.0.1:9", "tracking.timeout=5", "stages=[prepare]")
+    assert done.returncode == 1
+    assert "MLflow at http://127.0.0.1:9 cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - started < 60

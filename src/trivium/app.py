@@ -45,7 +45,7 @@ def os_sentence(error: OSError) -> str:
         errno.EACCES: "make it writable or write elsewhere (hydra.run.dir=…, cache_dir=…)",
         errno.EPERM: "make it writable or write elsewhere (hydra.run.dir=…, cache_dir=…)",
     }
-    way = ways.get(error.errno or 0, "see the path named here")
+    way = ways.get(error.errno or 0, "choose another place (hydra.run.dir=…, cache_dir=…)")
     return f"{error.filename or 'the file system'}: {(error.strerror or str(error)).lower()}; {way}."
 
 

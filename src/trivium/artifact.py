@@ -1,9 +1,11 @@
 """Manifests: what a stage made, from what, with what settings. Written last, so that its presence means done."""
 
+import errno
 import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
@@ -13,6 +15,7 @@ from typing import Any
 from trivium import __version__
 
 MANIFEST = "manifest.json"
+_ATTEMPTS = 50
 
 
 @dataclass
@@ -74,13 +77,18 @@ def seal(folder: Path, stage: str, key: str, files: list[Path], metrics: Mapping
     return manifest
 
 
-def valid(folder: Path, key: str) -> Manifest | None:
-    """The manifest of `folder` if it was made with this key and every file still is what it was, else None."""
+def receipt(folder: Path) -> Manifest | None:
+    """The manifest of `folder`, whatever has become of its files since; None where there is none."""
     try:
-        manifest = Manifest(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+        return Manifest(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    if manifest.key != key:
+
+
+def valid(folder: Path, key: str) -> Manifest | None:
+    """The manifest of `folder` if it was made with this key and every file still is what it was, else None."""
+    manifest = receipt(folder)
+    if manifest is None or manifest.key != key:
         return None
     whole = all((folder / name).is_file() and file_hash(folder / name) == sha for name, sha in manifest.files.items())
     return manifest if whole else None
@@ -100,15 +108,28 @@ def cached(folder: Path, stage: str, key: str, make: Callable[[Path], Mapping[st
         temporary.mkdir()
         metrics = make(temporary)
         seal(temporary, stage, key, [p for p in temporary.rglob("*") if p.is_file()], metrics)
-        if not valid(folder, key):
-            shutil.rmtree(folder, ignore_errors=True)
-            os.replace(temporary, folder)
+        _put(temporary, folder, key)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     manifest = valid(folder, key)
     if manifest is None:
         raise OSError(f"{folder} changed while it was being written")
     return manifest, False
+
+
+def _put(made: Path, folder: Path, key: str) -> None:
+    """Move a product into its place, unless another process puts the same there at this very moment."""
+    for attempt in range(_ATTEMPTS):
+        if valid(folder, key):
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            os.replace(made, folder)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(0.01)
 
 
 def _jsonable(value: Any) -> Any:

@@ -13,7 +13,7 @@ from trivium import stages, summary
 from trivium.arms import Arm
 from trivium.artifact import MANIFEST
 from trivium.console import Screen
-from trivium.errors import GateError, Interrupted
+from trivium.errors import ConfigError, GateError, Interrupted
 from trivium.result import Result
 from trivium.schema import Config, FullAdapter, NoneConfig
 from trivium.tracking import Tracker, open_tracker
@@ -242,11 +242,18 @@ def _require_device(config: Config) -> None:
 @contextmanager
 def _recorded(config: Config, out: Path, result: Result) -> Iterator[None]:
     """`config.resolved.yaml` before, `result.json` after, whatever happens between; SIGTERM and Ctrl-C end cleanly."""
-    summary.write_config(config, out)
-    result.write(out)
-    try:
-        with _terminable():
+    with _alone(out):
+        _refuse_other_settings(config, out)
+        summary.write_config(config, out)
+        result.write(out)
+        with _told(out, result), _terminable():
             yield
+
+
+@contextmanager
+def _told(out: Path, result: Result) -> Iterator[None]:
+    try:
+        yield
         result.status = "ok"
     except KeyboardInterrupt:
         result.status, result.error = "failed", _resume_sentence(out)
@@ -257,6 +264,42 @@ def _recorded(config: Config, out: Path, result: Result) -> Iterator[None]:
         raise
     finally:
         result.write(out)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Hold the run's folder, so that no other process writes into it."""
+    from filelock import FileLock, Timeout
+
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConfigError(f"another run is writing into {out}; wait for it, or give another hydra.run.dir.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+TRAINED = ("task", "seed", "model", "adapter", "hardware", "backend", "method", "dataset", "loss")
+"""Settings that may not differ from those of a finished run in the same folder."""
+
+
+def _refuse_other_settings(config: Config, out: Path) -> None:
+    import yaml
+
+    if not any((out / name / MANIFEST).is_file() for name in ("adapter", "model")):
+        return
+    before = summary.flatten(yaml.safe_load((out / "config.resolved.yaml").read_text(encoding="utf-8")))
+    now = summary.flatten(asdict(config))
+    other = [key for key in now if key.split(".")[0] in TRAINED and before.get(key) != now[key]]
+    if other:
+        raise ConfigError(
+            f"{out} holds a finished run with {other[0]}={before.get(other[0])}, and here it is {now[other[0]]}; give another "
+            "hydra.run.dir, or remove that folder."
+        )
 
 
 def _resume_sentence(out: Path) -> str:

@@ -317,7 +317,7 @@ class MlflowTracking:
     name: str = opt("mlflow", "Tracker.", choices=("mlflow",))
     uri: str = opt("sqlite:///outputs/mlflow.db", "Tracking URI.")
     experiment: str = opt("trivium", "MLflow experiment.")
-    timeout: int = opt(20, "Seconds to wait for a locked database before saying so.", ge=1)
+    timeout: int = opt(20, "Seconds to wait for a locked database or a silent server before saying so.", ge=1)
 
 
 # --- the whole -------------------------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trivium.artifact import Manifest, cached, code_hash, file_hash, key_of, seal, tree_hash, valid
+from trivium.artifact import Manifest, cached, code_hash, file_hash, key_of, receipt, seal, tree_hash, valid
 from trivium.console import Screen, Update
+from trivium.errors import ConfigError
 from trivium.schema import ChatConfig, Config, ContaminationConfig, FullAdapter
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ def base_model(config: Config, screen: Screen) -> tuple[str, str]:
 
 
 def train(config: Config, base: tuple[str, str], prepared: Product, out: Path, log: Log, update: Update) -> Product:
-    """The tuned weights, under `out/adapter` or `out/model`; an interrupted training goes on from its last checkpoint."""
+    """The tuned weights, under `out/adapter` or `out/model`; an interrupted training goes on from its last checkpoint.
+
+    Raises `ConfigError` rather than to overwrite the weights of another finished training.
+    """
     parts = (_model_facts(config), config.adapter, config.hardware, config.backend, config.method, config.loss, config.seed)
     key = key_of(
         *parts,
@@ -80,6 +84,11 @@ def train(config: Config, base: tuple[str, str], prepared: Product, out: Path, l
     folder = out / ("model" if isinstance(config.adapter, FullAdapter) else "adapter")
     if manifest := valid(folder, key):
         return Product(folder, manifest, True)
+    if (made := receipt(folder)) is not None and made.key != key:
+        raise ConfigError(
+            f"{folder} holds the weights of a finished training with other settings, data or version of Trivium; give another "
+            "hydra.run.dir, or remove that folder to train anew."
+        )
     method = importlib.import_module(f"trivium.backends.{config.backend.name}.{config.method.name}")
     metrics = method.train(config, base[0], prepared.folder, out, log=log, progress=update)
     files = [path for path in folder.rglob("*") if path.is_file()]

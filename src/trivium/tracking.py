@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -210,6 +211,8 @@ def _open_mlflow(tracking: MlflowTracking, name: str) -> MlflowTracker:
 
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(tracking.timeout))
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     try:
         uri = _with_timeout(tracking.uri, tracking.timeout)
         client = mlflow.MlflowClient(tracking_uri=uri)
@@ -221,15 +224,16 @@ def _open_mlflow(tracking: MlflowTracking, name: str) -> MlflowTracker:
         return MlflowTracker(client, identifier, name, {"mlflow.source.name": "trivium"})
     except (MlflowException, SQLAlchemyError, OSError) as error:
         reason = _reason(error)
+        way = "close the process that holds it" if tracking.uri.startswith("sqlite") else "start the server"
         raise TrackingError(
-            f"MLflow at {tracking.uri} cannot be used: {reason}; close the process that holds it, choose another with "
-            "tracking.uri=…, or run with tracking=none (metrics.jsonl is written all the same)."
+            f"MLflow at {tracking.uri} cannot be used: {reason}; {way}, choose another with tracking.uri=…, or run with "
+            "tracking=none (metrics.jsonl is written all the same)."
         ) from error
 
 
 def _reason(error: BaseException) -> str:
     match = re.search(r"\(sqlite3\.\w+\) ([^\n]+)", str(error))
-    return match.group(1) if match else str(error).split("\n")[0].rstrip(".")
+    return match.group(1) if match else str(error).split("\n")[0].split("(Caused by")[0].rstrip(". ")[:200]
 
 
 def _with_timeout(uri: str, seconds: int) -> str:

@@ -148,7 +148,7 @@ def test_metadata_beside_text_files(read: Read) -> None:
         (None, None, "unknown", "books/3.txt"),
     ]
     assert samples[0].metadata == {"genre": "essay"} and not rejected
-    assert [note.first for note in rejects.notes.values()] == ["books/3.txt (3.json)"]
+    assert [n.first for n in rejects.notes.values()] == ["books.jsonl (../outside.txt)", "books/3.txt (3.json)"]
 
 
 def test_long_documents_become_siblings(read: Read) -> None:

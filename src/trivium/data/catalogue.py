@@ -35,7 +35,7 @@ class Catalogue:
         return row
 
 
-def catalogue(root: Path, files: list[Path]) -> Catalogue:
+def catalogue(root: Path, files: list[Path], rejects: Rejects) -> Catalogue:
     """The metadata of the text files among `files`; a name that is not one of them is never opened."""
     found = Catalogue()
     texts = {path for path in files if path.suffix.lower() == ".txt"}
@@ -48,6 +48,8 @@ def catalogue(root: Path, files: list[Path]) -> Catalogue:
                 target = next((p for p in (path.parent / name, root / name) if p in texts), None)
                 if target is not None:
                     found.lines[target] = line
+                else:
+                    rejects.note("metadata of a text file that is not there", f"{path.name} ({name})")
     return found
 
 

@@ -33,7 +33,7 @@ def documents(config: DatasetConfig, rejects: Rejects) -> Iterator[Sample]:
         return
     root = Path(str(config.path)).expanduser()
     files = _files(root, rejects)
-    about = catalogue(root, files)
+    about = catalogue(root, files, rejects)
     records, count = Records(config, rejects), 0
     for path in files:
         if path not in about.files:

@@ -136,18 +136,19 @@ def test_published_says_that_its_gradient_is_zero(random_model, prepared, tmp_pa
 @pytest.mark.parametrize("adapter", [LoraAdapter(r=4, lora_dropout=0.2), FullAdapter()], ids=["lora", "full"])
 @pytest.mark.parametrize("packing", [False, True])
 def test_interrupted_and_resumed_equals_uninterrupted(random_model, prepared, tmp_path, adapter, packing):
-    settings = {"packing": packing, "eval_steps": 3, "total_batch_size": 4, "max_steps": 14}
+    settings = {"packing": packing, "eval_steps": 3, "total_batch_size": 4, "max_steps": 14, "logging_steps": 2}
     config = configured(adapter=adapter, **settings)
     config.hardware.per_device_train_batch_size = 2
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    run(config, random_model, prepared, tmp_path / "whole")
+    whole = run(config, random_model, prepared, tmp_path / "whole")
     with pytest.raises(Interrupted, match=r"SIGTERM at step 8 of 14: .* same command"):
         run(config, random_model, prepared, tmp_path / "parts", Watch(8, terminate))
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
     assert not list((tmp_path / "parts").glob("*/adapter_model.safetensors"))
     watch = Watch()
-    run(config, random_model, prepared, tmp_path / "parts", watch)
+    parts = run(config, random_model, prepared, tmp_path / "parts", watch)
     assert watch.steps[0] == (9, 14)
+    assert parts == whole
     assert same(tmp_path / "whole", tmp_path / "parts")
 
 

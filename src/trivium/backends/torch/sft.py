@@ -221,7 +221,9 @@ def _run(trainer: ProvenanceTrainer, keeper: KeepBest | None, stop: Stop) -> dic
             f"{stop.signal} at step {step} of {steps}: the checkpoint is saved; run the same command again with the same "
             "hydra.run.dir to go on from it."
         )
-    metrics = {"train/loss": result.training_loss, "train/steps": float(step)}
+    lines = [line["loss"] for line in trainer.state.log_history if "loss" in line]
+    # Not the trainer's own mean: after a resumption that covers the later steps only.
+    metrics = {"train/loss": float(lines[-1] if lines else result.training_loss), "train/steps": float(step)}
     if trainer.eval_dataset is not None:
         metrics |= trainer.final_evaluation()
     if keeper is not None:
