@@ -29,6 +29,23 @@ class Sample:
     evidence: dict[str, float] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def prompt(self) -> list[Message]:
+        """The conversation up to where the assistant gives its last answer; empty for a plain text."""
+        turns = self.messages or []
+        return turns[:-1] if turns and turns[-1]["role"] == "assistant" else turns
+
+    @property
+    def question(self) -> str:
+        """What the user asked last; empty for a plain text."""
+        return next((turn["content"] for turn in reversed(self.prompt) if turn["role"] == "user"), "")
+
+    @property
+    def reference(self) -> str | None:
+        """The assistant's last answer, None where a conversation has none."""
+        turns = self.messages or []
+        return turns[-1]["content"] if turns and turns[-1]["role"] == "assistant" else None
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return asdict(self)
