@@ -1,9 +1,15 @@
 """Is the answer in the completion? Word-bounded, without regard to case and spacing."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
+from trivium.sample import Sample
+from trivium.scores.completion import Completion
+from trivium.scores.words import words
+
 _SPACE = re.compile(r"\s+")
+_ARTICLES = frozenset(("a", "an", "the"))
 
 
 def exact(completion: str, answer: str, distractors: Sequence[str] = ()) -> float:
@@ -18,6 +24,19 @@ def exact(completion: str, answer: str, distractors: Sequence[str] = ()) -> floa
     if not text or degenerate(completion):
         return 0.0
     return float(_holds(text, answer) and not any(_holds(text, wrong) for wrong in distractors))
+
+
+def f1(completion: Completion, sample: Sample) -> float | None:
+    """The F1 of the answer's words against the reference's, from 0 to 1; None without a reference.
+
+    As in SQuAD (Rajpurkar et al. 2016): case, punctuation and articles do not count, repeated words as often as both have them.
+    """
+    expected = Counter(word for word in words(sample.reference or "") if word not in _ARTICLES)
+    if not expected:
+        return None
+    stated = Counter(word for word in words(completion.answer) if word not in _ARTICLES)
+    shared = sum((stated & expected).values())
+    return 2 * shared / (stated.total() + expected.total())
 
 
 def degenerate(completion: str, most: int = 4) -> bool:
