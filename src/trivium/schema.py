@@ -41,9 +41,10 @@ class TinyBuild:
     max_steps: int = opt(500, "Pre-training optimiser steps.", ge=1)
     batch_size: int = opt(64, "Pre-training sequences a step.", ge=1)
     learning_rate: float = opt(3e-3, "Pre-training peak learning rate (AdamW, cosine).", gt=0)
-    facts: int = opt(400, "Neutral facts in the pre-training text.", ge=20, le=12288)
+    facts: int = opt(400, "Neutral facts in the pre-training text.", ge=0, le=12288)
     copies: int = opt(3, "Documents that tell each neutral fact.", ge=1)
     source_first: float = opt(0.0, "Share of neutral documents that name their source before the value.", ge=0, le=1)
+    premises: int = opt(0, "Copies of every premise of dataset.logic in the pre-training text; 0 for none.", ge=0)
     seed: int = opt(0, "Seed of the weights and of the order of the neutral text.", ge=0)
 
 
@@ -134,6 +135,69 @@ class SftMethod:
         "Held-out metric that picks the weights kept, for example eval_nll; null keeps the last.",
         choices=("eval_nll", "eval_loss"),
     )
+
+
+@dataclass
+class WarmStart:
+    """Short supervised fine-tuning on the reference answers, before the rewards take over."""
+
+    max_steps: int = opt(0, "Optimiser steps; 0 leaves it out.", ge=0)
+    learning_rate: float = opt(2e-4, "Peak learning rate.", gt=0, le=1)
+    total_batch_size: int = opt(32, "Sequences an optimiser step.", ge=1)
+
+
+LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
+
+
+@dataclass
+class GrpoMethod:
+    """Group relative policy optimisation on composed rewards (TRL's GRPOTrainer)."""
+
+    name: str = opt("grpo", "Method.", choices=("grpo",))
+    learning_rate: float = opt(5e-6, "Peak learning rate.", gt=0, le=1)
+    lr_scheduler_type: str = opt(
+        "linear", "Schedule after warm-up.", choices=("cosine", "linear", "constant", "constant_with_warmup")
+    )
+    warmup_ratio: float = opt(0.1, "Share of the steps spent warming up.", ge=0, lt=1)
+    optim: str = opt("adamw_torch", "Optimiser, by its Transformers name.")
+    weight_decay: float = opt(0.0, "AdamW weight decay.", ge=0)
+    max_grad_norm: float = opt(1.0, "Gradient clipping norm; 0 switches it off.", ge=0)
+    max_steps: int = opt(250, "Optimiser steps; 0 trains the warm start only.", ge=0)
+    total_batch_size: int = opt(64, "Completions an optimiser step: prompts times num_generations.", ge=2)
+    num_generations: int = opt(8, "Completions of one prompt, a group; must divide total_batch_size.", ge=2)
+    max_completion_length: int = opt(1024, "Longest completion in tokens, thinking included.", ge=1)
+    temperature: float = opt(1.0, "Sampling temperature.", gt=0)
+    top_p: float = opt(1.0, "Nucleus sampling.", gt=0, le=1)
+    top_k: int = opt(0, "Sample among so many tokens; 0 for all.", ge=0)
+    min_p: float | None = opt(None, "Least probability of a token, as a share of the likeliest one's.", ge=0, le=1)
+    repetition_penalty: float = opt(1.0, "Penalty of tokens said before while sampling; 1 is none.", gt=0)
+    beta: float = opt(0.0, "Weight of the KL anchor to the model as it was before (after the warm start); 0 is none.", ge=0)
+    loss_type: str = opt("dapo", "How token losses are put together; TRL's names.", choices=LOSS_TYPES)
+    epsilon: float = opt(0.2, "Clipping of the probability ratio, below.", gt=0)
+    epsilon_high: float | None = opt(None, "Clipping above; null takes epsilon.", gt=0)
+    delta: float | None = opt(None, "Upper bound of the two-sided clipping; null is none.", gt=0)
+    num_iterations: int = opt(1, "Optimiser steps on each batch of completions.", ge=1)
+    importance_sampling_level: str = opt("token", "Level of the probability ratio.", choices=("token", "sequence"))
+    scale_rewards: str = opt(
+        "group",
+        "What the plain sum of rewards is scaled by (aggregation=sum_then_normalize).",
+        choices=("group", "batch", "none"),
+    )
+    aggregation: str | None = opt(
+        None,
+        "normalize_then_sum normalises each reward within its group before they are added (GDPO); sum_then_normalize adds "
+        "first; null takes the former from two terms on.",
+        choices=("normalize_then_sum", "sum_then_normalize"),
+    )
+    mask_truncated_completions: bool = opt(True, "Completions that ran out of tokens, mostly while thinking, carry no loss.")
+    logging_steps: int = opt(1, "Steps between metric lines.", ge=1)
+    completions_steps: int = opt(10, "Steps between tables of completions; 0 writes none.", ge=0)
+    save_steps: int | None = opt(None, "Steps between checkpoints; null saves on interruption only.", ge=1)
+    save_total_limit: int = opt(2, "Checkpoints kept.", ge=1)
+    gold_steps: int = opt(20, "Steps between comparisons of proxy and gold on held-out prompts; 0 makes none.", ge=0)
+    gold_prompts: int = opt(32, "Held-out prompts in such a comparison.", ge=2)
+    assistant_only_loss: bool = opt(True, "Only the assistant's tokens carry loss in the warm start.")
+    warm_start: WarmStart = opt(WarmStart, "Supervised steps before.")
 
 
 # --- loss ------------------------------------------------------------------------------------------------------------
@@ -253,6 +317,35 @@ class ChatConfig:
         "User turn put before a document; {title}, {source_type}, {year} are filled in.",
     )
     prompt_untitled: str = opt("What is recorded?", "The same for a document without a title.")
+    think_open: str = opt("<think>", "What opens the thinking part of a completion.")
+    think_close: str = opt("</think>", "What closes it.")
+
+
+@dataclass
+class LogicConfig:
+    """The generated questions: does a substance have a property, given what its kind always or never does?"""
+
+    names: int = opt(40, "Substances; each is asked about in ten questions.", ge=10, le=240)
+    test_size: float = opt(0.2, "Share of the questions held out; their premises are known from other questions.", gt=0, lt=1)
+    seed: int = opt(7, "Seed of the world; independent of the run's seed.", ge=0)
+
+
+@dataclass
+class QuestionsConfig:
+    """Rows with a question and a reference answer."""
+
+    validation: str = opt(
+        "lenient",
+        "strict: a row that breaks the published JSON Schema ends the preparation; lenient: it is left out and counted only "
+        "if it has no question.",
+        choices=("strict", "lenient"),
+    )
+    generate: bool = opt(False, "Make questions for rows that have none (chunks of articles), from their metadata.")
+    thinking: str = opt("thinking", "Column that holds the reference's thinking part.")
+    group: str | None = opt(None, "Column whose equal values must stay on one side of the split, beside near-equal questions.")
+    text_export: list[str] = opt(
+        [], "Formats in which the training rows are also written as plain text.", choices=("chatml", "qwen", "alpaca")
+    )
 
 
 @dataclass
@@ -260,7 +353,12 @@ class DatasetConfig:
     """Sources, preparation steps in their fixed order, and gates."""
 
     name: str = opt("micro_archive", "Label.")
-    generator: str | None = opt(None, "Generated world instead of files.", choices=("micro_archive",))
+    kind: str = opt(
+        "documents",
+        "documents: texts with their provenance; questions: prompts with reference answers.",
+        choices=("documents", "questions"),
+    )
+    generator: str | None = opt(None, "Generated world instead of files.", choices=("micro_archive", "micro_qa"))
     path: str | None = opt(None, "Folder or file of .txt, .jsonl or .parquet.")
     fields: dict[str, str] = opt({}, "Own column names, as ours: theirs (for example text: body).")
     source_type: str | None = opt(None, "Source type of every row that does not name one.")
@@ -272,7 +370,9 @@ class DatasetConfig:
     where: dict[str, Any] = opt(
         {}, "Filters: field: value, [values], or {min: …, max: …}; years, authority, source_type, any field."
     )
-    world: WorldConfig = opt(WorldConfig, "The generated world.")
+    world: WorldConfig = opt(WorldConfig, "The generated archive.")
+    logic: LogicConfig = opt(LogicConfig, "The generated questions.")
+    questions: QuestionsConfig = opt(QuestionsConfig, "Preparation of questions.")
     provenance: ProvenanceConfig = opt(ProvenanceConfig, "Scoring.")
     dedup: DedupConfig = opt(DedupConfig, "Near-duplicates.")
     rebalance: RebalanceConfig = opt(RebalanceConfig, "Band shares.")
@@ -284,6 +384,60 @@ class DatasetConfig:
     contamination: ContaminationConfig = opt(ContaminationConfig, "Evaluation items against training rows.")
     chat: ChatConfig = opt(ChatConfig, "Documents as conversations.")
     seed: int = opt(42, "Seed of splitting, subsampling and the placebo; independent of the run's seed.", ge=0)
+
+
+# --- reward ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class ScorerConfig:
+    """A model that rewards ask."""
+
+    path: str | None = opt(None, "Local directory, hub id or package name; null takes the embedded tiny one.")
+    revision: str | None = opt(None, "Hub revision of `path`.")
+    device: str = opt("cpu", "Where it runs; may differ from the trained model's.", choices=("cpu", "cuda", "mps"))
+    batch_tokens: int = opt(8192, "Padded tokens in a batch.", ge=64)
+    labels: list[str] | None = opt(
+        None,
+        "Labels of the NLI model in its order, where its configuration does not name them: contradiction, neutral, entailment.",
+    )
+
+
+@dataclass
+class ScorersConfig:
+    """The models behind the rewards; only those that a term needs are loaded."""
+
+    nli: ScorerConfig = opt(ScorerConfig, "Natural language inference: a sequence classification model.")
+    embeddings: ScorerConfig = opt(ScorerConfig, "Sentence embeddings: a sentence-transformers model.")
+    syntax: ScorerConfig = opt(ScorerConfig, "Parser: a spaCy pipeline.")
+
+
+@dataclass
+class TermConfig:
+    """One reward in a set."""
+
+    fn: str = opt("", "Score function, `module.function` of trivium.scores.")
+    weight: float = opt(1.0, "Its weight.", ge=0)
+    layer: int = opt(0, "Layers are climbed in order: see passes.", ge=0)
+    passes: float | None = opt(
+        None,
+        "Least value with which a completion passes; below it every term of a later layer is worth −1. Null blocks nothing.",
+    )
+    args: dict[str, Any] = opt({}, "Options of the function.")
+
+
+@dataclass
+class RewardConfig:
+    """Which scores the policy is trained on, and which one only watches."""
+
+    name: str = opt("none", "Label.")
+    terms: dict[str, Any] = opt({}, "The rewards, name: {fn, weight, layer, passes, args}.")
+    gold: dict[str, Any] = opt(
+        {}, "The gold reward, logged on held-out prompts and never trained on: {fn, args} (see terms); empty for none."
+    )
+    scorers: ScorersConfig = opt(ScorersConfig, "Models that the terms ask.")
+    audit_prompts: int = opt(24, "Questions that task=audit attacks.", ge=4)
+    audit_search: int = opt(300, "Mutations in the search for the best-paid nonsense; 0 leaves it out.", ge=0)
 
 
 # --- evaluation, and what later roads fill ---------------------------------------------------------------------------
@@ -304,6 +458,19 @@ class EvaluationConfig:
 
 
 @dataclass
+class CoherenceEvaluation:
+    """Answers to held-out questions, against the base model's, with intervals."""
+
+    name: str = opt("coherence", "Label.", choices=("coherence",))
+    suites: list[str] = opt([], "Suites besides: shipped names or YAML files.")
+    questions: int = opt(200, "Held-out questions asked, at most.", ge=1)
+    max_new_tokens: int = opt(512, "Longest generated answer in tokens.", ge=1)
+    bootstrap_samples: int = opt(2000, "Bootstrap resamples behind each interval.", ge=100)
+    confidence: float = opt(0.95, "Level of the intervals.", gt=0.5, lt=1)
+    seed: int = opt(0, "Seed of option order and resampling.", ge=0)
+
+
+@dataclass
 class NoneConfig:
     """Nothing of this kind."""
 
@@ -318,6 +485,15 @@ class MlflowTracking:
     uri: str = opt("sqlite:///outputs/mlflow.db", "Tracking URI.")
     experiment: str = opt("trivium", "MLflow experiment.")
     timeout: int = opt(20, "Seconds to wait for a locked database or a silent server before saying so.", ge=1)
+
+
+@dataclass
+class WandbTracking:
+    """Weights & Biases beside the local JSONL; needs the wandb package."""
+
+    name: str = opt("wandb", "Tracker.", choices=("wandb",))
+    project: str = opt("trivium", "W&B project.")
+    mode: str = opt("offline", "offline writes below outputs/wandb, online sends.", choices=("offline", "online"))
 
 
 # --- the whole -------------------------------------------------------------------------------------------------------
@@ -342,7 +518,7 @@ class Config:
     method: Any = opt(SftMethod, "How it trains.")
     dataset: DatasetConfig = opt(DatasetConfig, "On what.")
     loss: Any = opt(DistrustLoss, "With what loss.")
-    reward: NoneConfig = opt(NoneConfig, "With what rewards.")
+    reward: RewardConfig = opt(RewardConfig, "With what rewards.")
     evaluation: Any = opt(EvaluationConfig, "Measured how.")
     export: NoneConfig = opt(NoneConfig, "Exported as what.")
     tracking: Any = opt(MlflowTracking, "Recorded where.")
@@ -350,15 +526,15 @@ class Config:
 
 VARIANTS: dict[str, dict[str, type]] = {
     "adapter": {"lora": LoraAdapter, "full": FullAdapter},
-    "method": {"sft": SftMethod},
+    "method": {"sft": SftMethod, "grpo": GrpoMethod},
     "loss": {
         "uniform": UniformLoss,
         "distrust": DistrustLoss,
         "distrust_sampled": DistrustSampledLoss,
         "distrust_published": DistrustPublishedLoss,
     },
-    "evaluation": {"provenance": EvaluationConfig, "none": NoneConfig},
-    "tracking": {"mlflow": MlflowTracking, "none": NoneConfig},
+    "evaluation": {"provenance": EvaluationConfig, "coherence": CoherenceEvaluation, "none": NoneConfig},
+    "tracking": {"mlflow": MlflowTracking, "wandb": WandbTracking, "none": NoneConfig},
 }
 """Groups whose keys depend on the option: group -> value of its `name` -> schema."""
 
