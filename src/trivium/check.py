@@ -51,6 +51,19 @@ def _broken_rules(config: Config, known_problems: bool) -> Iterator[str]:
                 raise
 
 
+def bind_fields(schema: type, data: Any, path: str, problems: Problems) -> Any:
+    """The dataclass `schema` filled from plain data, None where that is impossible; problems are added, `path` before them."""
+    found = Problems()
+    bound = _bind_dataclass(schema, data, path, found)
+    problems.extend(found)
+    return bound
+
+
+def bind_value(kind: Any, value: Any) -> bool:
+    """Whether a plain value is of a type, as annotations name it."""
+    return _coerce(kind, value) is not _WRONG
+
+
 def nearest(word: str, known: typing.Iterable[str]) -> str:
     """` Did you mean …?` when a known word is close, else a list of what is known."""
     names = sorted(known)

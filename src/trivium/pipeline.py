@@ -155,7 +155,7 @@ def _train_one(session: Session, work: Work) -> None:
     if work.audit["failed"]:
         session.screen.warn(f"{work.arm.name}: {summary.audit_sentence(config.loss.name, work.audit)}")
     with session.screen.bar(f"training {work.arm.name}") as update:
-        work.tuned = stages.train(config, work.base, prepared, work.out, work.tracker.metrics, update)
+        work.tuned = stages.train(config, work.base, prepared, work.out, work.tracker, update)
     whole_model = isinstance(config.adapter, FullAdapter)
     work.tracker.artifact(work.tuned.folder / MANIFEST if whole_model else work.tuned.folder)
     session.result.add(work.tuned.manifest.metrics, session.prefix(work))

@@ -11,6 +11,7 @@ Message = dict[str, str]
 class Sample:
     """A text (or conversation) with what is known of where it comes from.
 
+    `thinking` is the thinking part of the conversation's last answer, None where nothing is known of one.
     `document` names the group that must never be split between training and held-out data. `authority` lies in [0, 0.99],
     `entropy` is in bits; both are None until scored. `evidence` explains them: `{marker name: what it added}`.
     """
@@ -18,6 +19,7 @@ class Sample:
     id: str
     text: str = ""
     messages: list[Message] | None = None
+    thinking: str | None = None
     origin: str = ""
     document: str = ""
     title: str | None = None

@@ -44,7 +44,9 @@ class TinyBuild:
     facts: int = opt(400, "Neutral facts in the pre-training text.", ge=0, le=12288)
     copies: int = opt(3, "Documents that tell each neutral fact.", ge=1)
     source_first: float = opt(0.0, "Share of neutral documents that name their source before the value.", ge=0, le=1)
-    premises: int = opt(0, "Copies of every premise of dataset.logic in the pre-training text; 0 for none.", ge=0)
+    premises: int = opt(0, "Copies of every premise of the generated questions in the pre-training text; 0 for none.", ge=0)
+    logic_names: int = opt(40, "As dataset.logic.names.", ge=10, le=240)
+    logic_seed: int = opt(7, "As dataset.logic.seed.", ge=0)
     seed: int = opt(0, "Seed of the weights and of the order of the neutral text.", ge=0)
 
 

@@ -1,7 +1,7 @@
 """The stages. Each takes a typed config, the products before it and a folder, and returns its product, sealed last."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +10,10 @@ from trivium.artifact import Manifest, cached, code_hash, file_hash, key_of, rec
 from trivium.console import Screen, Update
 from trivium.errors import ConfigError
 from trivium.schema import ChatConfig, Config, ContaminationConfig, FullAdapter
+from trivium.tracking import Recorder
 
 if TYPE_CHECKING:
     from trivium.evaluation import EvalItems, Scores
-
-Log = Callable[[dict[str, float], int], None]
-"""Metrics and the optimiser step they belong to."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def base_model(config: Config, screen: Screen) -> tuple[str, str]:
     return str(folder), key
 
 
-def train(config: Config, base: tuple[str, str], prepared: Product, out: Path, log: Log, update: Update) -> Product:
+def train(config: Config, base: tuple[str, str], prepared: Product, out: Path, record: Recorder, update: Update) -> Product:
     """The tuned weights, under `out/adapter` or `out/model`; an interrupted training goes on from its last checkpoint.
 
     Raises `ConfigError` rather than to overwrite the weights of another finished training.
@@ -90,7 +88,7 @@ def train(config: Config, base: tuple[str, str], prepared: Product, out: Path, l
             "hydra.run.dir, or remove that folder to train anew."
         )
     method = importlib.import_module(f"trivium.backends.{config.backend.name}.{config.method.name}")
-    metrics = method.train(config, base[0], prepared.folder, out, log=log, progress=update)
+    metrics = method.train(config, base[0], prepared.folder, out, record=record, progress=update)
     files = [path for path in folder.rglob("*") if path.is_file()]
     return Product(folder, seal(folder, "train", key, files, metrics), False)
 

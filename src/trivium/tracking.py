@@ -11,12 +11,22 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from trivium.errors import TrackingError
-from trivium.schema import Config, MlflowTracking
+from trivium.schema import Config, MlflowTracking, WandbTracking
 
 logger = logging.getLogger(__name__)
 
 
-class Tracker(Protocol):
+class Recorder(Protocol):
+    """What a training may record while it lasts."""
+
+    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Numbers, at an optimiser step or for the run as a whole."""
+
+    def table(self, name: str, columns: Mapping[str, list[Any]], step: int) -> None:
+        """Rows of text and numbers, column by column, all of one length."""
+
+
+class Tracker(Recorder, Protocol):
     """What a stage may record."""
 
     run_id: str | None
@@ -24,8 +34,8 @@ class Tracker(Protocol):
     def params(self, values: Mapping[str, Any]) -> None:
         """Settings, once."""
 
-    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
-        """Numbers, at an optimiser step or for the run as a whole."""
+    def tag(self, name: str, value: str) -> None:
+        """A word about the run, to find it by."""
 
     def dataset(self, name: str, digest: str, source: str, context: str) -> None:
         """A data set that the run used, by digest (hex)."""
@@ -47,6 +57,7 @@ class JsonlTracker:
 
     def __init__(self, out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
+        self._out = out
         self._file = (out / "metrics.jsonl").open("a", encoding="utf-8")
 
     def _write(self, record: dict[str, Any]) -> None:
@@ -56,9 +67,25 @@ class JsonlTracker:
     def params(self, values: Mapping[str, Any]) -> None:
         """Nothing: the resolved configuration lies beside the file."""
 
+    def tag(self, name: str, value: str) -> None:
+        """One line."""
+        self._write({"tag": name, "value": value})
+
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """One line."""
         self._write({"step": step, "metrics": dict(values)})
+
+    def table(self, name: str, columns: Mapping[str, list[Any]], step: int) -> None:
+        """`<out>/<name>/<name>_<step>.parquet`, and one line that says so."""
+        import pyarrow  # type: ignore[import-untyped]
+        import pyarrow.parquet  # type: ignore[import-untyped]
+
+        path = self._out / name / f"{name}_{step:05d}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".tmp")
+        pyarrow.parquet.write_table(pyarrow.table(dict(columns)), temporary)
+        os.replace(temporary, path)
+        self._write({"step": step, "table": str(path.relative_to(self._out))})
 
     def dataset(self, name: str, digest: str, source: str, context: str) -> None:
         """One line."""
@@ -109,6 +136,14 @@ class MlflowTracker:
         if operation is not None:
             self._pending.append(operation)
 
+    def tag(self, name: str, value: str) -> None:
+        """A tag of the run."""
+        self._try(self._client.set_tag, self.run_id, name, value)
+
+    def table(self, name: str, columns: Mapping[str, list[Any]], step: int) -> None:
+        """A table artifact of its own for each step, so that nothing is sent twice."""
+        self._try(self._client.log_table, self.run_id, dict(columns), f"{name}/{name}_{step:05d}.json")
+
     def dataset(self, name: str, digest: str, source: str, context: str) -> None:
         """A dataset input with its digest."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -147,6 +182,65 @@ class MlflowTracker:
             return None
 
 
+class WandbTracker:
+    """A Weights & Biases run; in offline mode nothing leaves the machine."""
+
+    def __init__(self, tracking: WandbTracking, name: str, out: Path, group: str | None = None) -> None:
+        import wandb
+
+        self._wandb, self._tracking, self._name = wandb, tracking, name
+        settings = wandb.Settings(silent=True, disable_git=True, console="off")
+        out.mkdir(parents=True, exist_ok=True)
+        mode: Any = tracking.mode
+        self._run: Any = wandb.init(
+            project=tracking.project,
+            name=name,
+            group=group or name,
+            dir=str(out),
+            mode=mode,
+            settings=settings,
+            reinit="create_new",
+        )
+        self.run_id: str | None = None
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """The run's configuration."""
+        self._run.config.update(dict(values), allow_val_change=True)
+
+    def tag(self, name: str, value: str) -> None:
+        """A tag of the run, and a summary entry."""
+        self._run.tags = (*(self._run.tags or ()), name)
+        self._run.summary[name] = value
+
+    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """At a step, a line of the history; without one, summary entries."""
+        if step is None:
+            self._run.summary.update(dict(values))
+        else:
+            self._run.log({**values, "step": step})
+
+    def table(self, name: str, columns: Mapping[str, list[Any]], step: int) -> None:
+        """A W&B table."""
+        rows = [list(row) for row in zip(*columns.values(), strict=True)]
+        self._run.log({name: self._wandb.Table(columns=list(columns), data=rows), "step": step})
+
+    def dataset(self, name: str, digest: str, source: str, context: str) -> None:
+        """A configuration entry with the digest."""
+        self._run.config.update({f"dataset/{name}": {"digest": digest, "source": source, "context": context}})
+
+    def artifact(self, path: Path) -> None:
+        """Nothing: files stay in the run directory."""
+
+    def child(self, name: str, out: Path) -> "Tracker":
+        """A run of its own in the same group."""
+        return WandbTracker(self._tracking, name, out, group=self._name)
+
+    def finish(self, status: str) -> None:
+        """End the run."""
+        self._run.summary["status"] = status
+        self._run.finish(exit_code=0 if status == "ok" else 1)
+
+
 class Trackers:
     """Several trackers as one."""
 
@@ -159,10 +253,20 @@ class Trackers:
         for tracker in self._trackers:
             tracker.params(values)
 
+    def tag(self, name: str, value: str) -> None:
+        """To each."""
+        for tracker in self._trackers:
+            tracker.tag(name, value)
+
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """To each."""
         for tracker in self._trackers:
             tracker.metrics(values, step)
+
+    def table(self, name: str, columns: Mapping[str, list[Any]], step: int) -> None:
+        """To each."""
+        for tracker in self._trackers:
+            tracker.table(name, columns, step)
 
     def dataset(self, name: str, digest: str, source: str, context: str) -> None:
         """To each."""
@@ -195,6 +299,8 @@ def open_tracker(config: Config, out: Path, name: str) -> Iterator[Tracker]:
     trackers: list[Tracker] = [JsonlTracker(out)]
     if isinstance(config.tracking, MlflowTracking):
         trackers.append(_open_mlflow(config.tracking, name))
+    if isinstance(config.tracking, WandbTracking):
+        trackers.append(_open_wandb(config.tracking, name, out))
     tracker = Trackers(*trackers)
     try:
         yield tracker
@@ -228,6 +334,19 @@ def _open_mlflow(tracking: MlflowTracking, name: str) -> MlflowTracker:
         raise TrackingError(
             f"MLflow at {tracking.uri} cannot be used: {reason}; {way}, choose another with tracking.uri=…, or run with "
             "tracking=none (metrics.jsonl is written all the same)."
+        ) from error
+
+
+def _open_wandb(tracking: WandbTracking, name: str, out: Path) -> WandbTracker:
+    try:
+        import wandb
+    except ImportError as error:
+        raise TrackingError("tracking=wandb needs the package wandb: pip install wandb; or choose tracking=mlflow.") from error
+    try:
+        return WandbTracker(tracking, name, out)
+    except (wandb.Error, OSError) as error:
+        raise TrackingError(
+            f"W&B cannot be used ({str(error).splitlines()[0][:200]}); log in with `wandb login`, or set tracking.mode=offline."
         ) from error
 
 

@@ -1,9 +1,11 @@
 """Chat formatting: the one place where a chat template is applied, for training, evaluation and export alike."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from trivium.sample import Message, Sample
 from trivium.schema import ChatConfig
+from trivium.scores.completion import Completion, Tags, joined, split
 
 
 class Encoded(NamedTuple):
@@ -16,7 +18,7 @@ class Encoded(NamedTuple):
 def to_messages(sample: Sample, chat: ChatConfig) -> list[Message]:
     """The conversation of a sample: its own messages, or its text as the answer to `chat.prompt`."""
     if sample.messages:
-        return sample.messages
+        return _asked(sample.messages, chat) if sample.thinking is None else [*prompt(sample, chat), _thought(sample, chat)]
     template = chat.prompt if sample.title else chat.prompt_untitled
     values = {"title": sample.title or "", "source_type": sample.source_type, "year": str(sample.year or "")}
     system: list[Message] = [{"role": "system", "content": chat.system}] if chat.system else []
@@ -25,6 +27,34 @@ def to_messages(sample: Sample, chat: ChatConfig) -> list[Message]:
         {"role": "user", "content": template.format_map(values)},
         {"role": "assistant", "content": sample.text},
     ]
+
+
+def prompt(sample: Sample, chat: ChatConfig) -> list[Message]:
+    """The conversation up to the assistant's last turn, under the configured system message unless it has its own."""
+    return _asked(sample.prompt, chat)
+
+
+def tags(chat: ChatConfig) -> Tags:
+    """What opens and closes the thinking part."""
+    return Tags(chat.think_open, chat.think_close)
+
+
+def reader(tokenizer: Any, chat: ChatConfig) -> Callable[[str], Completion]:
+    """Reads generated text; where the template opens the thinking part in the prompt, the tag is put back."""
+    start = render(tokenizer, question("?", chat), add_generation_prompt=True).rstrip()
+    opened, known = chat.think_open if start.endswith(chat.think_open) else "", tags(chat)
+    return lambda text: split(opened + text, known)
+
+
+def _asked(messages: list[Message], chat: ChatConfig) -> list[Message]:
+    if chat.system is None or messages[0]["role"] == "system":
+        return messages
+    return [{"role": "system", "content": chat.system}, *messages]
+
+
+def _thought(sample: Sample, chat: ChatConfig) -> Message:
+    """The reference in the think format."""
+    return {"role": "assistant", "content": joined(sample.thinking or "", sample.reference or "", tags(chat))}
 
 
 def question(text: str, chat: ChatConfig) -> list[Message]:

@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 from trivium.schema import ContaminationConfig
 
-_WORD = re.compile(r"\w+")
+_IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+"""Japanese and Chinese, written without spaces: each sign counts as a word."""
+
+_WORD = re.compile(rf"[{_IDEOGRAPHS}]|[^\W{_IDEOGRAPHS}]+")
 _STRENGTH = {"exact": 2, "ngram": 1, "jaccard": 0}
 _SHORTEST = 3
 """Words of the shortest prompt that is looked for as a whole."""
@@ -37,7 +40,7 @@ def scan(prompts: list[str], rows: Iterable[str], config: ContaminationConfig) -
     """
     index, best = _Index(prompts, config), dict[int, Hit]()
     for number, row in enumerate(rows):
-        for hit in index.hits(number, _words(row)):
+        for hit in index.hits(number, words_of(row)):
             if hit.prompt not in best or _rank(hit) > _rank(best[hit.prompt]):
                 best[hit.prompt] = hit
     return [best[prompt] for prompt in sorted(best)]
@@ -48,7 +51,7 @@ class _Index:
 
     def __init__(self, prompts: list[str], config: ContaminationConfig) -> None:
         self._size, self._least = config.ngram, config.jaccard
-        self._words = [_words(prompt) for prompt in prompts]
+        self._words = [words_of(prompt) for prompt in prompts]
         self._sets = [set(words) for words in self._words]
         self._grams: dict[Gram, list[int]] = defaultdict(list)
         for prompt, words in enumerate(self._words):
@@ -108,7 +111,8 @@ class _Index:
         return found
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """The words of a text in lower case, without punctuation; a Chinese or Japanese sign is a word."""
     return _WORD.findall(text.lower())
 
 

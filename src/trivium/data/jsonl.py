@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -84,3 +84,9 @@ def atomic_writer(path: Path) -> Iterator[Writer]:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise unwritable(path, error) from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one indented JSON value; raises `DataError` when the disk refuses."""
+    with atomic_writer(path) as file:
+        file.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

@@ -2,17 +2,18 @@
 
 import random
 
-from trivium.data import chat
+from trivium.data import chat, micro_qa
 from trivium.data.small_world import NUMBERS, PRIMARY, SOURCE_TYPES, Key, Record, correction, keys, record
 from trivium.sample import Message, Sample
-from trivium.schema import ChatConfig, TinyBuild
+from trivium.schema import ChatConfig, LogicConfig, TinyBuild
 
 
 def neutral_text(config: TinyBuild) -> list[list[Message]]:
     """Conversations on `facts` facts that no archive holds: documents of every source type, and question and answer.
 
     Each fact is told by `copies` documents whose source types are drawn alike, so that none is trusted more than another.
-    A tenth of the facts is told by a primary record, then corrected by a later one.
+    A tenth of the facts is told by a primary record, then corrected by a later one. The premises of the logic world follow,
+    where they are wanted.
     """
     rng, order = random.Random(f"neutral {config.seed}"), random.Random(f"source first {config.seed}")
     conversations: list[list[Message]] = []
@@ -21,7 +22,16 @@ def neutral_text(config: TinyBuild) -> list[list[Message]]:
         records = _corrected(key, number, wrong, rng) if i % 10 == 0 else _agreed(key, number, config.copies, rng)
         conversations += [_document(key, r.text(order.random() < config.source_first)) for r in records]
         conversations.append([*chat.question(key.question, ChatConfig()), {"role": "assistant", "content": key.value(number)}])
-    return conversations
+    logic = LogicConfig(names=config.logic_names, seed=config.logic_seed)
+    return conversations + (micro_qa.premises(logic, config.premises) if config.premises else [])
+
+
+def vocabulary(config: TinyBuild) -> list[list[Message]]:
+    """Conversations that only the tokenizer sees, so that the words of answers to the logic world's questions have tokens."""
+    if not config.premises:
+        return []
+    samples = micro_qa.documents(LogicConfig(names=config.logic_names, seed=config.logic_seed))[:40]
+    return [chat.to_messages(sample, ChatConfig()) for sample in samples]
 
 
 def _agreed(key: Key, number: str, copies: int, rng: random.Random) -> list[Record]:

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from trivium.data import dedup, rebalance, report, splits
 from trivium.data.gate import judge
-from trivium.data.jsonl import atomic_writer, to_line
+from trivium.data.jsonl import atomic_writer, to_line, write_json
 from trivium.data.provenance import Scorer
 from trivium.data.rejects import Rejects
 from trivium.data.sources import documents
@@ -62,11 +61,11 @@ def prepare(config: DatasetConfig, out: Path, progress: Progress | None = None) 
         _write(spool, out / "train.jsonl", decisions.train, facts_of, tell)
         _write(spool, out / "heldout.jsonl", decisions.heldout, decisions.heldout, tell)
     found = _report(config, table, decisions, counts, rejects)
-    _write_json(out / "report.json", found)
+    write_json(out / "report.json", found)
     if config.generator is not None:
         from trivium.data.micro_archive import facts
 
-        _write_json(out / "world.json", {"facts": facts(config.world)})
+        write_json(out / "world.json", {"facts": facts(config.world)})
     return found
 
 
@@ -176,11 +175,6 @@ def _lines(spool: Spool, chosen: Ints, facts_of: Ints) -> Iterator[bytes]:
         sample, facts = spool.sample(index), spool.sample(other)
         sample.authority, sample.entropy, sample.evidence = facts.authority, facts.entropy, facts.evidence
         yield to_line(sample)
-
-
-def _write_json(path: Path, value: Any) -> None:
-    with atomic_writer(path) as file:
-        file.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 # --- the report ------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """From a row of somebody's file to samples: known columns under many names, their ranges, long texts cut into pieces."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from trivium.data.pieces import pieces
@@ -87,9 +87,7 @@ class Records:
     def check_fields(self) -> None:
         """Raise `DataError` for a name in `dataset.fields` that no row had."""
         for ours, theirs in self._config.fields.items():
-            if theirs not in self._columns:
-                known = ", ".join(sorted(self._columns)) or "none"
-                raise DataError(f"dataset.fields.{ours}: no row has a column {theirs!r}; columns found: {known}.")
+            require_column(f"dataset.fields.{ours}", theirs, self._columns)
 
     def _samples(self, row: Row, file: str, line: int | None) -> list[Sample]:
         ours, metadata = self._split(row)
@@ -130,13 +128,13 @@ class Records:
     def _facts(self, ours: dict[str, Any], where: str) -> dict[str, Any]:
         """Everything about a document beside its words."""
         return {
-            "title": _string(ours.get("title")),
-            "source_type": _string(ours.get("source_type")) or self._config.source_type or "unknown",
+            "title": as_text(ours.get("title")),
+            "source_type": as_text(ours.get("source_type")) or self._config.source_type or "unknown",
             "year": self._year(ours.get("year"), where),
             "authority": self._score(ours.get("authority"), "authority", MAX_AUTHORITY, where),
             "entropy": self._score(ours.get("entropy"), "entropy", math.inf, where),
-            "trivium": _string(ours.get("trivium")) or "unknown",
-            "document": _string(ours.get("document")) or where,
+            "trivium": as_text(ours.get("trivium")) or "unknown",
+            "document": as_text(ours.get("document")) or where,
         }
 
     def _score(self, value: Any, name: str, most: float, where: str) -> float | None:
@@ -152,10 +150,22 @@ class Records:
     def _year(self, value: Any, where: str) -> int | None:
         if type(value) is int and 1000 <= value <= 2000:
             return value
-        year = parse_year(value)
-        if year is None and value not in (None, ""):
-            self._rejects.note("year that cannot be read, taken as unknown", f"{where} ({str(value)[:40]!r})")
-        return year
+        return year_of(value, where, self._rejects)
+
+
+def require_column(setting: str, name: str, columns: Collection[str]) -> None:
+    """Raise `DataError` unless some row had the column that the configuration names under the key `setting`."""
+    if name not in columns:
+        known = ", ".join(sorted(columns)) or "none"
+        raise DataError(f"{setting}: no row has a column {name!r}; columns found: {known}.")
+
+
+def year_of(value: Any, where: str, rejects: Rejects) -> int | None:
+    """The year that a column states; one that cannot be read is noted."""
+    year = parse_year(value)
+    if year is None and value not in (None, ""):
+        rejects.note("year that cannot be read, taken as unknown", f"{where} ({str(value)[:40]!r})")
+    return year
 
 
 def _content(ours: dict[str, Any], metadata: dict[str, Any]) -> Content:
@@ -171,7 +181,7 @@ def _content(ours: dict[str, Any], metadata: dict[str, Any]) -> Content:
             prompt = f"{prompt}\n\n{extra}" if extra and isinstance(extra, str) else prompt
             messages = _messages([{"role": "user", "content": prompt}, {"role": "assistant", "content": response}])
     elif "text" in ours:
-        return Content(_plain(ours["text"]), None)
+        return Content(plain(ours["text"]), None)
     else:
         wanted = "text (or body, content), messages, or instruction and response"
         raise BadRow("no text", f"a row needs {wanted}; dataset.fields names your own columns")
@@ -179,19 +189,21 @@ def _content(ours: dict[str, Any], metadata: dict[str, Any]) -> Content:
 
 
 def _messages(turns: Any) -> list[Message]:
-    if not isinstance(turns, list) or not all(_is_turn(turn) for turn in turns):
+    if not isinstance(turns, list) or not all(is_turn(turn) for turn in turns):
         raise BadRow("messages not readable", "wanted is a list of {role: system | user | assistant, content: text}")
-    messages = [{"role": turn["role"], "content": _plain(turn["content"])} for turn in turns]
+    messages = [{"role": turn["role"], "content": plain(turn["content"])} for turn in turns]
     if not any(m["role"] == "assistant" and m["content"] for m in messages):
         raise BadRow("nothing to learn", "no turn of the assistant has words")
     return messages
 
 
-def _is_turn(turn: Any) -> bool:
+def is_turn(turn: Any) -> bool:
+    """Whether a value is a message."""
     return isinstance(turn, Mapping) and turn.get("role") in ROLES and isinstance(turn.get("content"), str)
 
 
-def _plain(text: Any) -> str:
+def plain(text: Any) -> str:
+    """A text without white space around it, its lines ended by newlines. Raises `BadRow` for another type or NUL characters."""
     if not isinstance(text, str):
         raise BadRow("text is not a string", f"it is {type(text).__name__}")
     _require_text(text)
@@ -216,5 +228,6 @@ def _number(value: Any, name: str, most: float) -> float | None:
     return number
 
 
-def _string(value: Any) -> str | None:
+def as_text(value: Any) -> str | None:
+    """A plain value as text; None for null and for blank texts."""
     return value.strip() or None if isinstance(value, str) else None if value is None else str(value)

@@ -59,6 +59,11 @@ class Rejects:
         known = self.notes.get(what)
         self.notes[what] = Note(1, where) if known is None else known._replace(times=known.times + 1)
 
+    @property
+    def shown(self) -> int:
+        """How many `first` tells."""
+        return len(self._first)
+
     def first(self) -> str:
         """The first few, in words."""
         return "; ".join(self._first)

@@ -32,10 +32,10 @@ def documents(config: DatasetConfig, rejects: Rejects) -> Iterator[Sample]:
         yield from generated(config.world)
         return
     root = Path(str(config.path)).expanduser()
-    files = _files(root, rejects)
-    about = catalogue(root, files, rejects)
+    found = files(root, rejects)
+    about = catalogue(root, found, rejects)
     records, count = Records(config, rejects), 0
-    for path in files:
+    for path in found:
         if path not in about.files:
             for sample in _of_file(path, root, about, records, rejects):
                 count += 1
@@ -46,19 +46,19 @@ def documents(config: DatasetConfig, rejects: Rejects) -> Iterator[Sample]:
     records.check_fields()
 
 
-def _files(root: Path, rejects: Rejects) -> list[Path]:
+def files(root: Path, rejects: Rejects) -> list[Path]:
     """Files of the known kinds at or below `root`, sorted; hidden ones and links that lead out of the folder are not read."""
     wanted = f"{', '.join(TEXT_FILES[:-1])} or {TEXT_FILES[-1]}"
     if not root.exists():
         raise DataError(f"dataset.path: {root} does not exist; give a folder or file of {wanted}.")
     found = [root] if root.is_file() else sorted(p for p in root.rglob("*") if not _hidden(p.relative_to(root)))
-    files = [path for path in found if path.suffix.lower() in TEXT_FILES and not path.is_dir()]
-    if not files:
+    texts = [path for path in found if path.suffix.lower() in TEXT_FILES and not path.is_dir()]
+    if not texts:
         kinds = sorted({path.suffix or path.name for path in found if path.is_file()})[:5]
         holds = f"holds {', '.join(kinds)}" if kinds else "is empty"
         raise DataError(f"dataset.path: {root} {holds}; give a folder or file of {wanted}.")
     home = root.resolve()
-    return [path for path in files if path == root or _inside(path, home, root, rejects)]
+    return [path for path in texts if path == root or _inside(path, home, root, rejects)]
 
 
 def _hidden(relative: Path) -> bool:
@@ -73,13 +73,12 @@ def _inside(path: Path, home: Path, root: Path, rejects: Rejects) -> bool:
 
 
 def _of_file(path: Path, root: Path, about: Catalogue, records: Records, rejects: Rejects) -> Iterator[Sample]:
-    name = path.name if path == root else path.relative_to(root).as_posix()
+    name = name_of(path, root)
     try:
         if path.suffix.lower() == ".txt":
             yield from _of_text(path, name, about, records, rejects)
         else:
-            rows = json_rows(path, name, rejects) if path.suffix.lower() == ".jsonl" else _parquet_rows(path)
-            for line, row in rows:
+            for line, row in rows_of(path, name, rejects):
                 yield from records.of_row(row, name, line)
     except BadRow as problem:
         rejects.add(name, None, problem)
@@ -92,6 +91,16 @@ def _of_text(path: Path, name: str, about: Catalogue, records: Records, rejects:
     if encoding in textfile.FALLBACKS:
         rejects.note(f"text file that is not UTF-8, read as {encoding}", name)
     yield from records.of_text(textfile.body(textfile.lines(path, encoding)), about.row(path, name, rejects), name)
+
+
+def name_of(path: Path, root: Path) -> str:
+    """How a file below `root` is called in ids and messages."""
+    return path.name if path == root else path.relative_to(root).as_posix()
+
+
+def rows_of(path: Path, name: str, rejects: Rejects) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line numbers and rows of a .jsonl or .parquet file; raises `BadRow` where the file itself cannot be read."""
+    return json_rows(path, name, rejects) if path.suffix.lower() == ".jsonl" else _parquet_rows(path)
 
 
 def json_rows(path: Path, name: str, rejects: Rejects) -> Iterator[tuple[int, dict[str, Any]]]:

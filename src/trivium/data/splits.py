@@ -23,6 +23,26 @@ def held_out(documents: Words, test_size: float, seed: int) -> Bools:
     return chosen[inverse]
 
 
+def held_out_rows(groups: Words, test_size: float, seed: int) -> Bools:
+    """A mask (N,) of whole groups that together hold about `test_size` of the samples, however unequal the groups are.
+
+    Groups (N,) are drawn by the hash of group and seed; one that is larger than what is still wanted is passed over. Where
+    none is small enough, the smallest is held out; of a single group nothing is.
+    """
+    unique, inverse, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    wanted = max(1, round(test_size * len(groups))) if test_size > 0 and len(unique) > 1 else 0
+    chosen = np.zeros(len(unique), np.bool_)
+    room = wanted
+    for group in np.argsort(mixed(unique, seed), kind="stable").tolist():
+        if sizes[group] <= room:
+            chosen[group], room = True, room - int(sizes[group])
+    if wanted and not chosen.any():
+        chosen[np.argmin(sizes)] = True
+    if len(unique) and chosen.all():
+        chosen[np.argmax(sizes)] = False
+    return chosen[inverse]
+
+
 def mixed(values: Words, seed: int) -> Words:
     """Well-scattered 64-bit numbers from values and a seed (the finaliser of SplitMix64, Steele et al. 2014)."""
     with np.errstate(over="ignore"):

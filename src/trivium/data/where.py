@@ -1,7 +1,7 @@
 """`dataset.where`: filters over any field of a sample or of its metadata."""
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -21,11 +21,13 @@ Test = Callable[[Any], bool]
 class Where:
     """Conditions that a sample must all meet: a value, one of several values, or a range `{min, max}`, both included.
 
+    A field that holds a list meets a condition if one of its items does. Nested metadata is named by its path, as
+    `training.difficulty: …` or `training: {difficulty: …}`.
     Raises `ConfigError` for a range that is none.
     """
 
     def __init__(self, conditions: Mapping[str, Any]) -> None:
-        self._tests = {field.removeprefix(METADATA): _test(field, condition) for field, condition in conditions.items()}
+        self._tests = {field: _test(field, condition) for field, condition in _paths("", conditions)}
         self._unseen = {field for field in self._tests if field not in FIELDS}
         self._known: set[str] = set(FIELDS)
 
@@ -46,6 +48,16 @@ class Where:
             raise DataError(f"dataset.where.{field}: no sample has such a field; {hint}")
 
 
+def _paths(prefix: str, conditions: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Fields and their conditions; a mapping that is no range holds those of the fields within."""
+    for name, condition in conditions.items():
+        field = f"{prefix}{name}".removeprefix(METADATA)
+        if isinstance(condition, Mapping) and condition and field not in FIELDS and not _RANGE & set(condition):
+            yield from _paths(f"{field}.", condition)
+        else:
+            yield field, condition
+
+
 def _value(sample: Sample, field: str) -> Any:
     if field == "band":
         return None if sample.authority is None else band(sample.authority)
@@ -55,6 +67,8 @@ def _value(sample: Sample, field: str) -> Any:
 
 
 def _meets(test: Test, value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(_meets(test, item) for item in value)
     return value is not None and test(value)
 
 

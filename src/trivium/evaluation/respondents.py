@@ -48,10 +48,14 @@ class TorchRespondent:
         return [[-next(scores) / len(option.text.encode()) for option in item.options] for item in items]
 
     def answer(self, items: Sequence[Item], max_new_tokens: int) -> list[str]:
-        """Greedy answers, generated in batches of similar length."""
-        prompts = [chat.prompt_ids(self._tokenizer, chat.question(item.prompt, self._chat)) for item in items]
+        """Greedy answers under the configured system message."""
+        return self.complete([chat.question(item.prompt, self._chat) for item in items], max_new_tokens)
+
+    def complete(self, conversations: Sequence[list[Message]], max_new_tokens: int) -> list[str]:
+        """Greedy next turns of conversations, generated in batches of similar length."""
+        prompts = [chat.prompt_ids(self._tokenizer, conversation) for conversation in conversations]
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-        answers = [""] * len(items)
+        answers = [""] * len(prompts)
         for batch in self._batches(order, prompts, max_new_tokens):
             for index, text in zip(batch, self._generate([prompts[i] for i in batch], max_new_tokens), strict=True):
                 answers[index] = text

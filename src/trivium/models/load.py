@@ -58,6 +58,16 @@ def load_base(model: ModelConfig, hardware: HardwareConfig, path: str) -> Any:
 
 def load_tuned(model: ModelConfig, hardware: HardwareConfig, path: str, run_dir: Path) -> Any:
     """The model that a run trained: `run_dir/model` (every weight), or the base with `run_dir/adapter` applied."""
+    return _load_run(model, hardware, path, run_dir, trainable=False).eval()
+
+
+def load_trainable(model: ModelConfig, hardware: HardwareConfig, path: str, run_dir: Path) -> Any:
+    """The same, to be trained further: all of `run_dir/model`, or the adapter alone."""
+    loaded = _load_run(model, hardware, path, run_dir, trainable=True)
+    return loaded if hasattr(loaded, "peft_config") else loaded.requires_grad_(True)
+
+
+def _load_run(model: ModelConfig, hardware: HardwareConfig, path: str, run_dir: Path, trainable: bool) -> Any:
     whole, adapter = run_dir / MODEL_DIR, run_dir / ADAPTER_DIR
     if whole.is_dir():
         return load_base(model, hardware, str(whole))
@@ -69,7 +79,7 @@ def load_tuned(model: ModelConfig, hardware: HardwareConfig, path: str, run_dir:
 
     base = load_base(model, hardware, path)
     with quiet(), _explained(str(adapter), "the adapter"):
-        return PeftModel.from_pretrained(base, str(adapter)).eval()
+        return PeftModel.from_pretrained(base, str(adapter), is_trainable=trainable)
 
 
 def require_device(hardware: HardwareConfig) -> None:

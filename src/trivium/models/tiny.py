@@ -10,7 +10,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from trivium.data import chat
-from trivium.data.neutral import neutral_text
+from trivium.data.neutral import neutral_text, vocabulary
 from trivium.data.small_world import NUMBERS
 from trivium.models.quiet import quiet
 from trivium.sample import Message
@@ -39,7 +39,7 @@ def build(config: TinyBuild, out: Path, progress: Update) -> None:
     The same config gives the same weights on the same machine with the same number of threads.
     """
     conversations = neutral_text(config)
-    tokenizer = make_tokenizer(conversations, config.vocab_size)
+    tokenizer = make_tokenizer([*conversations, *vocabulary(config)], config.vocab_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = make_model(config, tokenizer)

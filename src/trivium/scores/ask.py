@@ -71,7 +71,7 @@ class Syntax:
     entities: tuple[tuple[int, int, str], ...]
 
 
-Asking = Generator[Sequence[Question], list[Any], float | None]
+Asking = Generator[Sequence[Question], Any, float | None]
 """A score that asks. The answers to a yielded list come back as a list of the same length and order."""
 
 Score = Callable[..., "float | None | Asking"]

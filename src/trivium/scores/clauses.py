@@ -16,7 +16,9 @@ _WINDOW, _WINDOWS = 120, 6
 _SUBJECTS = frozenset(("nsubj", "nsubjpass", "nsubj:pass", "csubj", "csubjpass", "csubj:pass", "expl", "sb"))
 _CONTENT = frozenset(("NOUN", "PROPN", "VERB", "ADJ", "ADV", "NUM"))
 _FUNCTION = frozenset(("ADP", "AUX", "CCONJ", "DET", "PART", "PRON", "SCONJ"))
-_NOMINAL = frozenset(("dobj", "obj", "iobj", "pobj", "poss", "nmod:poss", "compound", "nsubj", "nsubjpass", "nsubj:pass", "attr"))
+_NOMINAL = frozenset(
+    ("dobj", "obj", "iobj", "pobj", "poss", "nmod:poss", "compound", "nsubj", "nsubjpass", "nsubj:pass", "attr")
+)
 _NOT_AFTER = {
     "DET": frozenset(("ADP", "AUX", "CCONJ", "DET", "PART", "PRON", "SCONJ", "VERB")),
     "ADP": frozenset(("AUX", "CCONJ", "VERB")),
@@ -84,7 +86,7 @@ def quality(tokens: tuple[Token, ...]) -> float:
     mixed = ramp(share, 0.05, 0.25) * (1 - ramp(share, 0.75, 0.95)) if len(words) > _LONG_RUN else 1.0
     ended = 1.0 if tokens[-1].pos == "PUNCT" and not tokens[-1].text.startswith((",", ";", "-", "–")) else 0.7
     brief = 1 - 0.5 * ramp(len(words), _LONGEST, 2 * _LONGEST)
-    return _clause(words) * mixed * ended * brief * (1 - ramp(disorder(tokens), 0.06, 0.25))
+    return _clause(words) * mixed * ended * brief * (1 - ramp(disorder(tokens), 0.04, 0.2))
 
 
 def disorder(tokens: tuple[Token, ...]) -> float:

@@ -102,10 +102,10 @@ def _read(path: Path, modified: int) -> Lexicon:
 
 
 def _pair(entry: Entry, pair: object) -> tuple[str, str]:
-    fine = isinstance(pair, list) and len(pair) == 2 and all(isinstance(name, str) for name in pair)
+    names = pair if isinstance(pair, list) else []
+    fine = len(names) == 2 and all(isinstance(name, str) for name in names)
     entry.require(fine, f"opposed holds {pair!r}; write pairs of categories, for example [hedges, confident]")
-    one, other = pair  # type: ignore[misc, attr-defined]
-    return str(one), str(other)
+    return str(names[0]), str(names[1])
 
 
 @cache

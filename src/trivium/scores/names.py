@@ -10,7 +10,7 @@ _NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?!\w)")
 _MARKER = re.compile(r"^\s*(?:\d{1,3}[.)]|[-*•])\s+", re.MULTILINE)
 _TOKEN = re.compile(r"[^\W\d_][\w'\-]*|[^\w\s]")
 _LINKS = frozenset(("of", "de", "von", "van", "der", "la", "the"))
-_SUBJECT_BEFORE = frozenset("is was are were has had does did can will would said".split())
+_SUBJECT_BEFORE = frozenset(["is", "was", "are", "were", "has", "had", "does", "did", "can", "will", "would", "said"])
 _NOT_NAMES = ("ing", "ly")
 
 

@@ -55,6 +55,12 @@ def asserting(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(told))
 
 
+def is_prose(sentence: str, lexicon: Lexicon) -> bool:
+    """Whether a sentence is more than a list of words: of more than four, every seventh is a function word."""
+    spoken = words(sentence)
+    return len(spoken) <= 4 or 7 * sum(word in lexicon.words("function_words") for word in spoken) >= len(spoken)
+
+
 def windows(parts: Sequence[str], size: int) -> list[str]:
     """Sentences put together to windows of at most `size` words; a longer sentence is cut into windows of its own."""
     found: list[list[str]] = [[]]

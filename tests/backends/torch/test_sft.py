@@ -48,7 +48,7 @@ class Watch:
         self.lines: list[tuple[int, dict[str, float]]] = []
         self.steps: list[tuple[int, int]] = []
 
-    def log(self, metrics: dict[str, float], step: int) -> None:
+    def metrics(self, metrics: dict[str, float], step: int) -> None:
         self.lines.append((step, dict(metrics)))
 
     def progress(self, step: int, steps: int, metrics: dict[str, float]) -> None:
@@ -62,7 +62,7 @@ class Watch:
 
 def run(config: Config, base: Path, data: Path, out: Path, watch: Watch | None = None) -> dict[str, float]:
     watch = watch or Watch()
-    return train(config, str(base), data, out, log=watch.log, progress=watch.progress)
+    return train(config, str(base), data, out, record=watch, progress=watch.progress)
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:

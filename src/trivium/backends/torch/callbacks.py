@@ -23,15 +23,17 @@ NOTE = "best.json"
 
 
 class Reporter(TrainerCallback):
-    """Passes each metric line to `log` and each step, with the newest metrics, to `progress`."""
+    """Passes each metric line to `log` and each step, with the newest metrics, to `progress`; `shown` picks the metrics."""
 
-    def __init__(self, log: Log, progress: Progress) -> None:
-        self.log, self.progress = log, progress
+    def __init__(
+        self, log: Log, progress: Progress, shown: Callable[[str], bool] = lambda name: name in SHOWN + HELD_OUT
+    ) -> None:
+        self.log, self.progress, self.shown = log, progress, shown
         self.latest: dict[str, float] = {}
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         """One metric line, without the library's own bookkeeping."""
-        line = {name: float(value) for name, value in (logs or {}).items() if name in SHOWN + HELD_OUT}
+        line = {name: float(value) for name, value in (logs or {}).items() if self.shown(name) and value is not None}
         if line:
             self.latest.update(line)
             self.log(line, state.global_step)

@@ -14,7 +14,8 @@ from trl import SFTConfig, pack_dataset
 
 from trivium.artifact import file_hash, key_of
 from trivium.backends.torch import checkpoints
-from trivium.backends.torch.callbacks import KeepBest, Log, Progress, Reporter, StopOnSignal
+from trivium.backends.torch.callbacks import KeepBest, Progress, Reporter, StopOnSignal
+from trivium.backends.torch.careful import CarefulTrainer
 from trivium.backends.torch.dataset import Rows, to_dataset, tokenise
 from trivium.backends.torch.interrupt import Stop, graceful_stop
 from trivium.backends.torch.trainer import ProvenanceTrainer
@@ -23,7 +24,8 @@ from trivium.maths.weights import Floats, Ints, Policy, draw, order, policy, wei
 from trivium.models.adapters import attach
 from trivium.models.load import ADAPTER_DIR, MODEL_DIR, load_base, load_tokenizer
 from trivium.models.quiet import quiet
-from trivium.schema import Config, FullAdapter, HardwareConfig, SftMethod
+from trivium.schema import Config, FullAdapter, GrpoMethod, HardwareConfig, SftMethod
+from trivium.tracking import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -51,22 +53,22 @@ class Corpus:
         return weight_report(self.sample_weights(), np.asarray(self.rows.authority, np.float64), self.rows.supervised)
 
 
-def train(config: Config, base: str, prepared: Path, out: Path, *, log: Log, progress: Progress) -> dict[str, float]:
+def train(config: Config, base: str, prepared: Path, out: Path, *, record: Recorder, progress: Progress) -> dict[str, float]:
     """Fine-tune `base` on `prepared/train.jsonl`; returns the final metrics.
 
     Writes `out/adapter` (PEFT) or `out/model` (every weight), and `out/checkpoints`, from which a training of the same
     settings goes on exactly where it stopped. Raises `DataError`, `ModelError`, `ConfigError`, `TrainingError` when the loss
     is not finite or the disk is full, and `Interrupted` after SIGTERM or Ctrl-C, with a checkpoint saved.
     """
-    with graceful_stop() as stop, quiet(), _memory_explained(config):
+    with graceful_stop() as stop, quiet(), memory_explained(config):
         trainer, corpus = build(config, base, prepared, out / CHECKPOINTS)
         if corpus.policy.notice:
             logger.warning(corpus.policy.notice)
         weights = corpus.weight_metrics()
-        log(weights, 0)
-        keeper = _install(trainer, config.method, Reporter(log, progress), stop)
+        record.metrics(weights, 0)
+        keeper = _install(trainer, config.method, Reporter(record.metrics, progress), stop)
         metrics = _run(trainer, keeper, stop)
-        _write_weights(trainer, keeper, out, MODEL_DIR if isinstance(config.adapter, FullAdapter) else ADAPTER_DIR)
+        write_weights(trainer, out / (MODEL_DIR if isinstance(config.adapter, FullAdapter) else ADAPTER_DIR), keeper)
     return {**weights, **metrics, "train/samples": float(len(corpus.rows)), "train/dropped": float(corpus.rows.dropped)}
 
 
@@ -95,7 +97,7 @@ def build(config: Config, base: str, prepared: Path, folder: Path) -> tuple[Prov
     return trainer, corpus
 
 
-def batch_shape(method: SftMethod, hardware: HardwareConfig) -> tuple[int, int]:
+def batch_shape(method: SftMethod | GrpoMethod, hardware: HardwareConfig) -> tuple[int, int]:
     """Micro-batch and accumulation steps, whose product is `total_batch_size`; raises `ConfigError` when none fits."""
     micro = min(hardware.per_device_train_batch_size, method.total_batch_size)
     if method.total_batch_size % micro:
@@ -215,12 +217,8 @@ def _run(trainer: ProvenanceTrainer, keeper: KeepBest | None, stop: Stop) -> dic
     if resumed is not None:
         logger.info("going on from %s", resumed)
     result = trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
-    step, steps = trainer.state.global_step, trainer.state.max_steps
-    if stop:
-        raise Interrupted(
-            f"{stop.signal} at step {step} of {steps}: the checkpoint is saved; run the same command again with the same "
-            "hydra.run.dir to go on from it."
-        )
+    step = trainer.state.global_step
+    require_finished(trainer, stop)
     lines = [line["loss"] for line in trainer.state.log_history if "loss" in line]
     # Not the trainer's own mean: after a resumption that covers the later steps only.
     metrics = {"train/loss": float(lines[-1] if lines else result.training_loss), "train/steps": float(step)}
@@ -231,19 +229,30 @@ def _run(trainer: ProvenanceTrainer, keeper: KeepBest | None, stop: Stop) -> dic
     return metrics
 
 
-def _write_weights(trainer: ProvenanceTrainer, keeper: KeepBest | None, out: Path, name: str) -> None:
+def require_finished(trainer: CarefulTrainer, stop: Stop) -> None:
+    """Raise `Interrupted` when a signal ended the training."""
+    if stop:
+        raise Interrupted(
+            f"{stop.signal} at step {trainer.state.global_step} of {trainer.state.max_steps}: the checkpoint is saved; run the "
+            "same command again with the same hydra.run.dir to go on from it."
+        )
+
+
+def write_weights(trainer: CarefulTrainer, place: Path, keeper: KeepBest | None = None) -> None:
     """Write the last weights, or the best ones, in one step; a whole model takes its tokenizer along."""
-    with checkpoints.new_folder(out / name) as temporary:
+    with checkpoints.new_folder(place) as temporary:
         if keeper is not None:
             keeper.copy_to(temporary)
-        else:
+        elif place.name == MODEL_DIR:
             trainer.model.save_pretrained(temporary)
-        if name == MODEL_DIR:
+        else:
+            trainer.model.save_pretrained(temporary, selected_adapters=["default"])
+        if place.name == MODEL_DIR:
             trainer.processing_class.save_pretrained(temporary)
 
 
 @contextmanager
-def _memory_explained(config: Config) -> Iterator[None]:
+def memory_explained(config: Config) -> Iterator[None]:
     """Turn running out of accelerator memory into a sentence."""
     try:
         yield

@@ -3,20 +3,17 @@
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate.utils import is_peft_model
-from transformers import PrinterCallback
 from trl import SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import pad
 
-from trivium.backends.torch import checkpoints
+from trivium.backends.torch.careful import CarefulTrainer
 from trivium.backends.torch.dataset import IGNORED
 from trivium.backends.torch.losses import OFFSETS, WEIGHTS, Loss, loss_terms, total
-from trivium.errors import TrainingError
 from trivium.maths.weights import Ints
 from trivium.models.head import TokenScores, add_token_scores
 
@@ -76,16 +73,14 @@ class _Tally:
         return {name: value / max(count, 1.0) for name, value in sums.items()}
 
 
-class ProvenanceTrainer(SFTTrainer):
+class ProvenanceTrainer(CarefulTrainer, SFTTrainer):
     """SFTTrainer whose per-token losses become the configured loss's terms before they are summed."""
 
     def __init__(self, loss: Loss, order: Ints, checkpoint_key: str, packed: bool, **kwargs: Any) -> None:
-        self._loss, self._order, self._key = loss, order, checkpoint_key
-        self._staging: Path | None = None
+        self._loss, self._order = loss, order
         self._tallies: dict[str, _Tally] = defaultdict(_Tally)
         super().__init__(**kwargs)
-        self.folder = Path(str(self.args.output_dir))
-        self.remove_callback(PrinterCallback)
+        self.start(checkpoint_key)
         add_token_scores(self.model.get_base_model() if is_peft_model(self.model) else self.model)
         flash = self.model.config._attn_implementation.startswith("flash")
         self.data_collator = TokenCollator(
@@ -125,10 +120,6 @@ class ProvenanceTrainer(SFTTrainer):
             self._metrics[mode].update({name: [value] for name, value in means.items()})
         super().log(logs, start_time)
 
-    def latest_checkpoint(self) -> Path | None:
-        """The newest whole checkpoint of this very training, or None."""
-        return checkpoints.latest(self.folder, self._key)
-
     def final_evaluation(self) -> dict[str, float]:
         """Held-out `eval_nll` and `eval_loss` (nats per supervised token) of the last step, measured once."""
         done = [line for line in self.state.log_history if "eval_nll" in line and line["step"] == self.state.global_step]
@@ -138,44 +129,3 @@ class ProvenanceTrainer(SFTTrainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         """Every row of the whole training, in order: the data position is the step count, so resuming is exact."""
         return self._order.tolist()
-
-    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
-        """The gradient norm; stops before the optimiser step when it or the loss is not finite."""
-        norm = super()._get_grad_norm(model, grad_norm)
-        finite = torch.isfinite(self._tr_loss)
-        if not self.args.fp16:  # with fp16 the gradient scaler skips overflowing steps by itself
-            finite = finite & torch.isfinite(torch.as_tensor(norm, device=finite.device))
-        if not bool(finite):
-            raise TrainingError(self._why_not_finite(model))
-        return norm
-
-    def _why_not_finite(self, model: Any) -> str:
-        step = self.state.global_step + 1
-        if step == 1 and not all(bool(torch.isfinite(p).all()) for p in model.parameters()):
-            return "the base model's weights hold values that are not finite, before any training; get its files again."
-        return (
-            f"the loss or its gradient is not finite at step {step}; lower method.learning_rate "
-            f"(now {self.args.learning_rate:g}) or method.max_grad_norm, or try hardware.dtype=float32. Nothing was written "
-            "for this step; checkpoints before it (method.save_steps) are kept."
-        )
-
-    def _get_output_dir(self, trial: Any) -> str:
-        return str(self._staging) if self._staging is not None else super()._get_output_dir(trial)
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Write the checkpoint beside its place, mark it, move it in one step, then remove old ones."""
-        place = self.folder / f"{checkpoints.PREFIX}{self.state.global_step}"
-        with checkpoints.new_folder(place, nested=True) as staging:
-            self._staging = staging
-            try:
-                super()._save_checkpoint(model, trial)
-            finally:
-                self._staging = None
-            checkpoints.mark(staging / place.name, self.state.global_step, self._key)
-        checkpoints.prune(self.folder, self._key, int(self.args.save_total_limit or 1))
-
-    def create_model_card(self, *_args: Any, **_kwargs: Any) -> None:
-        """No model card: checkpoints are for resuming only."""
-
-    def _send_telemetry(self) -> None:
-        """Training does not call home."""

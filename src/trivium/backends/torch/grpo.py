@@ -1,0 +1,256 @@
+"""Group relative policy optimisation on TRL: a policy, a reward set, and a gold reward that only watches."""
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from trl import GRPOConfig, GRPOTrainer
+
+from trivium.artifact import file_hash, key_of, seal, valid
+from trivium.backends.torch import sft
+from trivium.backends.torch.board import Board
+from trivium.backends.torch.callbacks import Progress, Reporter, StopOnSignal
+from trivium.backends.torch.careful import CarefulTrainer
+from trivium.backends.torch.gold import GoldWatch, Tables
+from trivium.backends.torch.interrupt import Stop, graceful_stop
+from trivium.data import chat
+from trivium.data.jsonl import read_samples
+from trivium.errors import DataError
+from trivium.maths.advantages import NORMALIZE_THEN_SUM, SUM_THEN_NORMALIZE
+from trivium.models.adapters import attach
+from trivium.models.load import ADAPTER_DIR, MODEL_DIR, load_base, load_tokenizer, load_trainable
+from trivium.models.quiet import quiet
+from trivium.rewards.compose import Composition
+from trivium.rewards.rehearse import open_composition
+from trivium.sample import Sample
+from trivium.schema import Config, FullAdapter, GrpoMethod, SftMethod, UniformLoss
+from trivium.tracking import Recorder
+
+logger = logging.getLogger(__name__)
+
+WARM_START = "warm_start"
+SHOWN = ("loss", "reward", "reward_std", "frac_reward_zero_std", "kl", "entropy", "grad_norm", "learning_rate", "step_time")
+GROUPS = ("rewards/", "completions/", "clip_ratio/")
+"""Metrics of a training line, by TRL's names, and the groups that are passed on whole."""
+
+
+class PolicyTrainer(CarefulTrainer, GRPOTrainer):
+    """TRL's trainer with whole checkpoints."""
+
+
+@dataclass
+class Questions:
+    """What is asked, and how much of it a training meets."""
+
+    train: list[Sample]
+    held_out: list[Sample]
+    per_step: int
+    steps: int
+
+    @property
+    def seen(self) -> int:
+        """Distinct prompts that the training meets; an epoch leaves out what does not fill a step."""
+        return min(self.per_step * self.steps, len(self.train) // self.per_step * self.per_step)
+
+    def metrics(self) -> dict[str, float]:
+        """Distinct prompts seen, and as a share of the data."""
+        return {"train/prompts_seen": float(self.seen), "train/prompts_share": self.seen / len(self.train)}
+
+
+def train(config: Config, base: str, prepared: Path, out: Path, *, record: Recorder, progress: Progress) -> dict[str, float]:
+    """Train `base` on the rewards, after a warm start if one is configured; returns the final metrics.
+
+    Writes `out/adapter` (PEFT) or `out/model`, `out/warm_start` and `out/checkpoints`; an interrupted training of the same
+    settings goes on from its last checkpoint. Raises what `sft.train` raises, and `ConfigError` or `ModelError` for rewards
+    that cannot be used.
+    """
+    warm = _warm_start(config, base, prepared, out / WARM_START, record, progress)
+    with graceful_stop() as stop, quiet(), sft.memory_explained(config):
+        questions = read_questions(config, prepared)
+        tokenizer = load_tokenizer(config.model, base)
+        composition = open_composition(config, questions.train)
+        trainer, board = build(config, base, out, questions, composition, tokenizer)
+        watch = GoldWatch(config, composition, questions.held_out, tokenizer, record)
+        record.metrics(questions.metrics(), 0)
+        trainer.add_callback(Reporter(record.metrics, progress, shown))
+        trainer.add_callback(StopOnSignal(stop))
+        trainer.add_callback(Tables(board, record, config.method.completions_steps))
+        trainer.add_callback(watch)
+        metrics = _run(trainer, config.method, stop)
+        sft.write_weights(trainer, out / _weights_name(config))
+    return {**warm, **questions.metrics(), **metrics, **watch.verdict(), **board.failure_metrics()}
+
+
+def read_questions(config: Config, prepared: Path) -> Questions:
+    """The prepared questions. Raises `DataError` where there are too few for one step."""
+    method = config.method
+    found = Questions(
+        list(read_samples(prepared / "train.jsonl")),
+        list(read_samples(prepared / "heldout.jsonl")),
+        method.total_batch_size // method.num_generations,
+        math.ceil(method.max_steps / method.num_iterations),
+    )
+    if len(found.train) < found.per_step:
+        raise DataError(
+            f"there are {len(found.train)} training questions, and a step asks {found.per_step} (method.total_batch_size / "
+            "method.num_generations); lower the batch, or add questions."
+        )
+    return found
+
+
+def build(
+    config: Config, base: str, out: Path, questions: Questions, composition: Composition, tokenizer: Any
+) -> tuple[PolicyTrainer, Board]:
+    """The trainer, ready to run from `base` or from the warm start in `out`, and the board that holds its rewards."""
+    method, talk = config.method, config.dataset.chat
+    aggregation = method.aggregation or (NORMALIZE_THEN_SUM if len(composition.terms) > 1 else SUM_THEN_NORMALIZE)
+    board = Board(composition, questions.train, method.num_generations, aggregation, chat.reader(tokenizer, talk))
+    trainer = PolicyTrainer(
+        model=_policy(config, base, out / WARM_START),
+        reward_funcs=board.functions(),
+        args=_arguments(config, out / sft.CHECKPOINTS, aggregation, composition),
+        train_dataset=Dataset.from_list([{"prompt": chat.prompt(s, talk), "index": i} for i, s in enumerate(questions.train)]),
+        processing_class=tokenizer,
+    )
+    trainer.start(_checkpoint_key(config, base, questions))
+    return trainer, board
+
+
+def shown(name: str) -> bool:
+    """Whether a metric of TRL's lines is passed on."""
+    return name in SHOWN or name.startswith(GROUPS)
+
+
+# --- the warm start --------------------------------------------------------------------------------------------------
+
+
+def _warm_start(config: Config, base: str, prepared: Path, out: Path, record: Recorder, progress: Progress) -> dict[str, float]:
+    """Supervised steps on the references, in a folder of their own; done once. Returns its metrics as `warm_start/…`."""
+    settings = _supervised(config)
+    if settings is None:
+        return {}
+    folder = out / _weights_name(config)
+    key = key_of(base, replace(settings, reward=None, name="", evaluation=None), file_hash(prepared / "train.jsonl"))
+    if (manifest := valid(folder, key)) is None:
+        metrics = sft.train(settings, base, prepared, out, record=_Prefixed(record), progress=progress)
+        manifest = seal(folder, WARM_START, key, [p for p in folder.rglob("*") if p.is_file()], metrics)
+    kept = ("train/loss", "train/steps", "eval_nll")
+    return {f"{WARM_START}/{name.removeprefix('train/')}": manifest.metrics[name] for name in kept if name in manifest.metrics}
+
+
+def _supervised(config: Config) -> Config | None:
+    """The warm start as a configuration of its own, None where there is none."""
+    warm = config.method.warm_start
+    if not warm.max_steps:
+        return None
+    method = SftMethod(
+        max_steps=warm.max_steps,
+        learning_rate=warm.learning_rate,
+        total_batch_size=warm.total_batch_size,
+        assistant_only_loss=config.method.assistant_only_loss,
+        optim=config.method.optim,
+        max_grad_norm=config.method.max_grad_norm,
+    )
+    return replace(config, method=method, loss=UniformLoss())
+
+
+class _Prefixed:
+    """A recorder whose metrics are the warm start's, so that its steps are not taken for the policy's."""
+
+    def __init__(self, record: Recorder) -> None:
+        self._record = record
+
+    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Under `warm_start/`."""
+        self._record.metrics({f"{WARM_START}/{name}": value for name, value in values.items() if name[:8] != "weights/"}, step)
+
+    def table(self, name: str, columns: Mapping[str, list[Any]], step: int) -> None:
+        """Under `warm_start_`."""
+        self._record.table(f"{WARM_START}_{name}", columns, step)
+
+
+# --- the policy ------------------------------------------------------------------------------------------------------
+
+
+def _policy(config: Config, base: str, warm: Path) -> Any:
+    """The weights to train: the warm start's, or the base's with a new adapter."""
+    if config.method.warm_start.max_steps:
+        return load_trainable(config.model, config.hardware, base, warm)
+    return attach(load_base(config.model, config.hardware, base), config.adapter, config.seed)
+
+
+def _weights_name(config: Config) -> str:
+    return MODEL_DIR if isinstance(config.adapter, FullAdapter) else ADAPTER_DIR
+
+
+def _checkpoint_key(config: Config, base: str, questions: Questions) -> str:
+    """What a checkpoint belongs to: everything that shapes the weights, and nothing that only watches them."""
+    method = replace(config.method, logging_steps=1, completions_steps=0, save_steps=None, save_total_limit=1, gold_steps=0)
+    reward = (config.reward.terms, config.reward.scorers)
+    data = [sample.to_dict() for sample in questions.train]
+    return key_of(base, config.model, config.adapter, config.hardware, method, reward, config.dataset.chat, config.seed, data)
+
+
+def _run(trainer: PolicyTrainer, method: GrpoMethod, stop: Stop) -> dict[str, float]:
+    """Train to the end, from the latest checkpoint if there is one."""
+    if not method.max_steps:
+        return {"train/steps": 0.0}
+    resumed = trainer.latest_checkpoint()
+    trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    sft.require_finished(trainer, stop)
+    lines = [line for line in trainer.state.log_history if "reward" in line]
+    metrics = {f"train/{name}": float(lines[-1][name]) for name in ("loss", "reward") if lines}
+    return metrics | {"train/steps": float(trainer.state.global_step)}
+
+
+def _arguments(config: Config, folder: Path, aggregation: str, composition: Composition) -> GRPOConfig:
+    method, hardware = config.method, config.hardware
+    micro, accumulation = sft.batch_shape(method, hardware)
+    return GRPOConfig(
+        output_dir=str(folder),
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=accumulation,
+        num_generations=method.num_generations,
+        max_completion_length=method.max_completion_length,
+        max_steps=max(1, method.max_steps),
+        learning_rate=method.learning_rate,
+        lr_scheduler_type=method.lr_scheduler_type,
+        warmup_steps=math.ceil(method.max_steps * method.warmup_ratio),
+        optim=method.optim,
+        weight_decay=method.weight_decay,
+        max_grad_norm=method.max_grad_norm,
+        temperature=method.temperature,
+        top_p=method.top_p,
+        top_k=method.top_k,
+        min_p=method.min_p,
+        repetition_penalty=method.repetition_penalty,
+        beta=method.beta,
+        loss_type=method.loss_type,
+        epsilon=method.epsilon,
+        epsilon_high=method.epsilon_high,
+        delta=method.delta,
+        num_iterations=method.num_iterations,
+        importance_sampling_level=method.importance_sampling_level,
+        scale_rewards=method.scale_rewards,
+        multi_objective_aggregation=aggregation,
+        reward_weights=[term.weight for term in composition.terms],
+        mask_truncated_completions=method.mask_truncated_completions,
+        logging_steps=method.logging_steps,
+        logging_nan_inf_filter=False,
+        save_strategy="steps" if method.save_steps else "no",
+        save_steps=method.save_steps or max(1, method.max_steps),
+        save_total_limit=method.save_total_limit,
+        gradient_checkpointing=hardware.gradient_checkpointing,
+        bf16=hardware.dtype == "bfloat16",
+        fp16=hardware.dtype == "float16",
+        use_cpu=hardware.device == "cpu",
+        dataloader_pin_memory=hardware.device == "cuda",
+        remove_unused_columns=False,
+        seed=config.seed,
+        report_to="none",
+        disable_tqdm=True,
+    )

@@ -1,0 +1,107 @@
+"""Which questions must stay on one side of the split: those of one document, near-equal ones, those with one long answer."""
+
+import math
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from trivium.data.contamination import words_of
+from trivium.data.dedup import normalised
+from trivium.sample import Sample
+
+NEAR = 0.7
+"""Weighted Jaccard similarity from which two questions are near-equal."""
+
+LONG = 8
+"""Words of the shortest reference that ties its questions together: `Yes.` answers many that have nothing in common."""
+
+RECENT = 32
+"""Questions with the same telling word that a new one is compared with, so that templated data stays linear."""
+
+
+def asked(sample: Sample) -> str:
+    """All that stands before the answer, without the system message."""
+    return "\n".join(turn["content"] for turn in sample.prompt if turn["role"] != "system")
+
+
+def groups(samples: list[Sample]) -> npt.NDArray[np.int64]:
+    """The group (N,) of each sample, named by the number of the group's first sample."""
+    sets = _Sets(len(samples))
+    documents = (sample.document for sample in samples)
+    references = (_reference(sample) for sample in samples)
+    for pairs in (_equal(documents), _equal(references), near_equal([asked(sample) for sample in samples])):
+        for first, later in pairs:
+            sets.join(first, later)
+    return np.array([sets.find(i) for i in range(len(samples))], np.int64)
+
+
+def near_equal(questions: list[str]) -> Iterator[tuple[int, int]]:
+    """Pairs (earlier, later) of questions that ask the same with a few other words.
+
+    Similarity is that of their sets of words, each word weighted by log(1 + N / number of questions that have it): in
+    `Does Zari carry heat?` the name weighs most, in `What, please, is …` the politeness hardly anything.
+    """
+    sets = [frozenset(words_of(question)) for question in questions]
+    yield from _equal(sets)
+    first = {words: i for i, words in reversed(list(enumerate(sets))) if words}
+    often = Counter(word for words in sets for word in words)
+    weight = {word: math.log1p(len(sets) / count) for word, count in often.items()}
+    recent: dict[str, deque[int]] = defaultdict(lambda: deque(maxlen=RECENT))
+    totals: dict[int, float] = {}
+    for words, number in sorted(first.items(), key=lambda item: item[1]):
+        totals[number] = sum(weight[word] for word in words)
+        telling = list(_telling(words, weight, totals[number]))
+        candidates = {other for word in telling for other in recent[word]}
+        for other in sorted(candidates):
+            if totals[other] * NEAR > totals[number] or totals[number] * NEAR > totals[other]:
+                continue
+            common = sum(weight[word] for word in words & sets[other])
+            if common >= NEAR * (totals[number] + totals[other] - common):
+                yield other, number
+        for word in telling:
+            recent[word].append(number)
+
+
+def _telling(words: frozenset[str], weight: dict[str, float], total: float) -> Iterator[str]:
+    """The rarest words: so many that every near-equal question must share one of them (prefix filtering, Chaudhuri 2006)."""
+    left = total
+    for word in sorted(words, key=lambda word: (-weight[word], word)):
+        if left < NEAR * total:
+            return
+        yield word
+        left -= weight[word]
+
+
+def _equal(keys: Iterable[str | bytes | frozenset[str] | None]) -> Iterator[tuple[int, int]]:
+    """Pairs (first, later) of positions with the same key; an empty one is like no other."""
+    seen: dict[str | bytes | frozenset[str], int] = {}
+    for number, key in enumerate(keys):
+        if key:
+            first = seen.setdefault(key, number)
+            if first != number:
+                yield first, number
+
+
+def _reference(sample: Sample) -> bytes | None:
+    said = sample.reference
+    return normalised(said) if said is not None and len(words_of(said[:1000])) >= LONG else None
+
+
+class _Sets:
+    """Disjoint sets of numbers, each named by its smallest (union-find with path halving)."""
+
+    def __init__(self, count: int) -> None:
+        self._parent = list(range(count))
+
+    def find(self, number: int) -> int:
+        parent = self._parent
+        while parent[number] != number:
+            parent[number] = parent[parent[number]]
+            number = parent[number]
+        return number
+
+    def join(self, one: int, other: int) -> None:
+        one, other = sorted((self.find(one), self.find(other)))
+        self._parent[other] = one

@@ -1,0 +1,172 @@
+"""Preparation of questions: read, validate, filter, drop copies, split by group, shuffle, write. All of it in memory."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from trivium.data import splits
+from trivium.data.dedup import normalised
+from trivium.data.jsonl import atomic_writer, to_line, unwritable, write_json
+from trivium.data.questions import report
+from trivium.data.questions.groups import asked, groups
+from trivium.data.questions.read import Reader
+from trivium.data.questions.text_export import FORMATS
+from trivium.data.rejects import BadRow, Rejects
+from trivium.data.where import Where
+from trivium.errors import DataError
+from trivium.sample import Sample
+from trivium.schema import DatasetConfig
+
+Progress = Callable[[str, int], None]
+"""Called with the step's name and how many samples it has seen."""
+
+TICK = 512
+READ, GROUP, WRITE = "reading", "near-equal questions", "writing"
+_PURPOSES = ("max_samples", "order")
+
+
+def prepare(config: DatasetConfig, out: Path, progress: Progress | None = None) -> dict[str, Any]:
+    """Write train.jsonl, heldout.jsonl, rejects.jsonl, sources.json and report.json, and the text exports, into `out`.
+
+    Returns the report. Raises `DataError` when there is nothing to train on, when nothing can be held out although
+    `dataset.test_size` asks for it, or when the disk refuses; no file is then half-written.
+    """
+    tell = progress or _quiet
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(out, error) from error
+    with atomic_writer(out / "rejects.jsonl") as sink:
+        rejects = Rejects(sink)
+        reader = Reader(config, rejects)
+        samples, counts = _read(config, reader, rejects, tell)
+    taken = _taken(config, samples)
+    kept = _without_copies(taken) if config.dedup.enabled else taken
+    counts |= {"left_out": len(samples) - len(taken), "duplicates": len(taken) - len(kept), "balanced_away": 0}
+    tell(GROUP, len(kept))
+    train, heldout = _split(config, kept, rejects)
+    _write(out / "train.jsonl", map(to_line, train), tell)
+    _write(out / "heldout.jsonl", map(to_line, heldout), tell)
+    _export(config, out, train, rejects, tell)
+    write_json(out / "sources.json", report.manifest(reader.sources, train, heldout))
+    said = rejects.report()
+    found = {
+        "counts": counts | {"train": len(train), "heldout": len(heldout)},
+        "questions": report.describe(train),
+        "heldout": report.describe(heldout),
+        "rejected": said["reasons"],
+        "notes": said["notes"],
+    }
+    write_json(out / "report.json", found)
+    return found
+
+
+def _read(config: DatasetConfig, reader: Reader, rejects: Rejects, tell: Progress) -> tuple[list[Sample], dict[str, int]]:
+    """The samples that meet `dataset.where`, and the counts of what was read."""
+    where, read, kept = Where(config.where), 0, []
+    for sample in reader.samples():
+        read += 1
+        if read % TICK == 0:
+            tell(READ, read)
+        if where.keeps(sample):
+            kept.append(sample)
+    tell(READ, read)
+    where.check()
+    if not kept:
+        raise DataError(f"dataset.where: none of {read} questions meets {dict(config.where)}; widen it.")
+    return kept, {"read": read, "rejected": rejects.count, "filtered": read - len(kept)}
+
+
+def _taken(config: DatasetConfig, samples: list[Sample]) -> list[Sample]:
+    if config.max_samples is None:
+        return samples
+    numbers: dict[str, int] = {}
+    files = np.array([numbers.setdefault(sample.origin, len(numbers)) for sample in samples], np.uint32)
+    return [samples[i] for i in splits.evenly(files, config.max_samples, _rng(config, "max_samples"))]
+
+
+def _without_copies(samples: list[Sample]) -> list[Sample]:
+    """The first of all samples with the same question and the same reference, but for case and white space."""
+    first: dict[tuple[bytes, bytes | None], Sample] = {}
+    for sample in samples:
+        reference = None if sample.reference is None else normalised(sample.reference)
+        first.setdefault((normalised(asked(sample)), reference), sample)
+    return list(first.values())
+
+
+def _split(config: DatasetConfig, samples: list[Sample], rejects: Rejects) -> tuple[list[Sample], list[Sample]]:
+    """Training and held-out samples in their final order, `document` naming the group of each."""
+    if config.generator is not None:
+        outside = np.array([sample.metadata.get("split") == "heldout" for sample in samples])
+    else:
+        firsts = groups(samples)
+        samples = [replace(sample, document=samples[i].document) for sample, i in zip(samples, firsts, strict=True)]
+        outside = _held_out(config, firsts, samples, rejects)
+    order = _rng(config, "order").permutation(len(samples))
+    train, heldout = ([samples[i] for i in order if outside[i] == side] for side in (False, True))
+    if not train:
+        raise DataError(f"dataset: all {len(samples)} questions are held out; lower dataset.test_size or widen dataset.where.")
+    return train, heldout
+
+
+def _held_out(
+    config: DatasetConfig, firsts: npt.NDArray[np.int64], samples: list[Sample], rejects: Rejects
+) -> npt.NDArray[np.bool_]:
+    distinct, sizes = np.unique(firsts, return_counts=True)
+    if config.test_size > 0 and len(distinct) == 1:
+        raise DataError(
+            f"dataset.test_size: set to {config.test_size}, but all {len(samples)} questions belong to one group (one "
+            "document, one value of dataset.questions.group, near-equal questions or one long answer), which is never split; "
+            "add questions or group by another column, or set dataset.test_size=0 to hold nothing out."
+        )
+    mask = splits.held_out_rows(np.array([_hash(s.document) for s in samples], np.uint64), config.test_size, config.seed)
+    wanted = config.test_size * len(samples)
+    if not wanted / 2 <= mask.sum() <= max(1, 2 * wanted):
+        rejects.note(
+            "groups are too large to hold out what dataset.test_size asks for",
+            f"{mask.mean():.1%} held out instead of {config.test_size:.1%}; the largest group has {sizes.max()} questions",
+        )
+    return mask
+
+
+def _hash(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
+
+
+def _rng(config: DatasetConfig, purpose: str) -> np.random.Generator:
+    """A stream of its own for each purpose, so that switching one step off does not change another's draws."""
+    return np.random.default_rng([config.seed, _PURPOSES.index(purpose)])
+
+
+def _export(config: DatasetConfig, out: Path, train: list[Sample], rejects: Rejects, tell: Progress) -> None:
+    for name in config.questions.text_export:
+        _write(out / f"train.{name}.jsonl", _texts(config, name, train, rejects), tell)
+
+
+def _texts(config: DatasetConfig, name: str, train: list[Sample], rejects: Rejects) -> Iterator[bytes]:
+    """Lines of a text export; what the format cannot hold is left out of it and noted."""
+    for sample in train:
+        try:
+            text = FORMATS[name](sample, config.chat)
+        except BadRow as problem:
+            rejects.note(f"row left out of the {name} text: {problem.kind}", sample.id)
+            continue
+        yield orjson.dumps({"text": text}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _write(path: Path, lines: Iterable[bytes], tell: Progress) -> None:
+    with atomic_writer(path) as file:
+        for done, line in enumerate(lines):
+            file.write(line)
+            if done % TICK == 0:
+                tell(WRITE, done)
+
+
+def _quiet(_step: str, _done: int) -> None:
+    """No progress is shown."""

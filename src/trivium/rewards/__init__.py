@@ -1,0 +1,1 @@
+"""Rewards: named scores put together, watched, and attacked before they are trusted."""
