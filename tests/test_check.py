@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivium.check import bind, nearest
+from trivium.binding import nearest
+from trivium.check import bind
 from trivium.compose import conf_dir, defaults_of
 from trivium.errors import ConfigError
 from trivium.schema import Config, DistrustLoss, UniformLoss

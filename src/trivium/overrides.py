@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from trivium.check import bind, nearest
+from trivium.binding import nearest
+from trivium.check import bind
 from trivium.compose import GROUPS, compose, options
 from trivium.errors import ConfigError
 from trivium.schema import VARIANTS, Config

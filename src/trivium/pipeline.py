@@ -5,17 +5,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trivium import stages, summary
 from trivium.arms import Arm
-from trivium.artifact import MANIFEST
+from trivium.artifact import MANIFEST, write_json
 from trivium.console import Screen
 from trivium.errors import ConfigError, GateError, Interrupted
 from trivium.result import Result
-from trivium.schema import Config, FullAdapter, NoneConfig
+from trivium.schema import Config, DatasetConfig, FullAdapter, GrpoMethod, NoneConfig
 from trivium.tracking import Tracker, open_tracker
 
 if TYPE_CHECKING:
@@ -77,22 +77,41 @@ def run(config: Config, arms: list[Arm], out: Path, label: str) -> None:
 
 
 def run_audit(config: Config, out: Path, label: str) -> None:
-    """`task=audit`: what each loss term's gradient does on one real batch.
+    """`task=audit`: with rewards, what attacks they pay; else what each loss term's gradient does on one real batch.
 
-    Raises `GateError` naming the terms whose gradient is exactly zero.
+    Raises `GateError` naming the attacks that beat the median genuine answer, or the terms whose gradient is exactly zero.
     """
-    from trivium.audit import audit
-
     screen, result = Screen(), Result(config.task, config.name)
     with _recorded(config, out, result), open_tracker(config, out, f"audit {label}") as tracker:
         result.mlflow_run_id = tracker.run_id
-        prepared = stages.prepare(config, screen)
-        report = audit(config, stages.base_model(config, screen)[0], prepared.folder)
-        summary.write_audit(report, out, screen)
-        result.add(summary.audit_metrics(report))
-        tracker.metrics(result.metrics)
-        if report["failed"]:
-            raise GateError(summary.audit_sentence(config.loss.name, report))
+        (_audit_rewards if config.reward.terms else _audit_loss)(config, out, screen, result, tracker)
+
+
+def _audit_loss(config: Config, out: Path, screen: Screen, result: Result, tracker: Tracker) -> None:
+    from trivium.audit import audit
+
+    prepared = stages.prepare(config, screen)
+    report = audit(config, stages.base_model(config, screen)[0], prepared.folder)
+    summary.write_audit(report, out, screen)
+    result.add(summary.audit_metrics(report))
+    tracker.metrics(result.metrics)
+    if report["failed"]:
+        raise GateError(summary.audit_sentence(config.loss.name, report))
+
+
+def _audit_rewards(config: Config, out: Path, screen: Screen, result: Result, tracker: Tracker) -> None:
+    from trivium.rewards import telling
+
+    if config.dataset.kind != "questions":
+        screen.warn(f"dataset={config.dataset.name} holds no questions; the rewards are tried on the embedded micro_qa.")
+        config = replace(config, dataset=DatasetConfig(name="micro_qa", kind="questions", generator="micro_qa"))
+    report = stages.audit_rewards(config, stages.prepare(config, screen), screen)
+    telling.write_audit(report, out, screen)
+    result.add(telling.audit_metrics(report))
+    tracker.metrics(result.metrics)
+    tracker.artifact(out / "reward_audit.json")
+    telling.judge_audit("strict", config.reward.name, report, screen)
+    screen.say(f"reward={config.reward.name}: no attack beats the median genuine answer")
 
 
 # --- the stages over all arms ----------------------------------------------------------------------------------------
@@ -147,18 +166,39 @@ def _train(session: Session) -> Outcome:
 
 
 def _train_one(session: Session, work: Work) -> None:
-    from trivium.audit import audit
-
     config, prepared = work.arm.config, _prepared(work)
-    work.audit = audit(config, work.base[0], prepared.folder)
-    session.result.add(summary.audit_metrics(work.audit), session.prefix(work))
-    if work.audit["failed"]:
-        session.screen.warn(f"{work.arm.name}: {summary.audit_sentence(config.loss.name, work.audit)}")
+    _audit_before(session, work)
     with session.screen.bar(f"training {work.arm.name}") as update:
         work.tuned = stages.train(config, work.base, prepared, work.out, work.tracker, update)
     whole_model = isinstance(config.adapter, FullAdapter)
     work.tracker.artifact(work.tuned.folder / MANIFEST if whole_model else work.tuned.folder)
     session.result.add(work.tuned.manifest.metrics, session.prefix(work))
+    if isinstance(config.method, GrpoMethod):
+        from trivium.rewards import telling
+
+        telling.tell_divergence(work.tuned.manifest.metrics, work.tracker, session.screen)
+        if work.arm.main:
+            telling.tell_prompts(work.tuned.manifest.metrics, session.screen)
+
+
+def _audit_before(session: Session, work: Work) -> None:
+    """What the loss or the rewards do, found out before a step is paid for."""
+    config, prepared = work.arm.config, _prepared(work)
+    if isinstance(config.method, GrpoMethod):
+        if config.reward.audit != "off":
+            from trivium.rewards import telling
+
+            work.audit = stages.audit_rewards(config, prepared, session.screen)
+            write_json(work.out / "reward_audit.json", work.audit)
+            session.result.add(telling.audit_metrics(work.audit), session.prefix(work))
+            telling.judge_audit(config.reward.audit, config.reward.name, work.audit, session.screen)
+    elif config.dataset.kind == "documents":
+        from trivium.audit import audit
+
+        work.audit = audit(config, work.base[0], prepared.folder)
+        session.result.add(summary.audit_metrics(work.audit), session.prefix(work))
+        if work.audit["failed"]:
+            session.screen.warn(f"{work.arm.name}: {summary.audit_sentence(config.loss.name, work.audit)}")
 
 
 def _evaluate(session: Session) -> Outcome:
@@ -283,7 +323,7 @@ def _alone(out: Path) -> Iterator[None]:
         lock.release()
 
 
-TRAINED = ("task", "seed", "model", "adapter", "hardware", "backend", "method", "dataset", "loss")
+TRAINED = ("task", "seed", "model", "adapter", "hardware", "backend", "method", "dataset", "loss", "reward")
 """Settings that may not differ from those of a finished run in the same folder."""
 
 

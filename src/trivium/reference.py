@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
-from trivium.check import default_of, type_name
+from trivium.binding import default_of, type_name
 from trivium.compose import GROUPS, options
 from trivium.schema import Config, group_schemas
 

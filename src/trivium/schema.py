@@ -438,6 +438,14 @@ class RewardConfig:
         {}, "The gold reward, logged on held-out prompts and never trained on: {fn, args} (see terms); empty for none."
     )
     scorers: ScorersConfig = opt(ScorersConfig, "Models that the terms ask.")
+    gold_scorers: ScorersConfig = opt(
+        ScorersConfig, "Models that the gold reward and the evaluation ask; best others than the terms'."
+    )
+    audit: str = opt(
+        "warn",
+        "Attacks before a training: strict ends the run with exit code 3 where one beats the median genuine answer; off.",
+        choices=("strict", "warn", "off"),
+    )
     audit_prompts: int = opt(24, "Questions that task=audit attacks.", ge=4)
     audit_search: int = opt(300, "Mutations in the search for the best-paid nonsense; 0 leaves it out.", ge=0)
 
@@ -465,6 +473,9 @@ class CoherenceEvaluation:
 
     name: str = opt("coherence", "Label.", choices=("coherence",))
     suites: list[str] = opt([], "Suites besides: shipped names or YAML files.")
+    scores: dict[str, Any] = opt(
+        {}, "What is measured beside the gold reward and the proxy, name: {fn, args} (see reward.terms)."
+    )
     questions: int = opt(200, "Held-out questions asked, at most.", ge=1)
     max_new_tokens: int = opt(512, "Longest generated answer in tokens.", ge=1)
     bootstrap_samples: int = opt(2000, "Bootstrap resamples behind each interval.", ge=100)

@@ -1,15 +1,16 @@
 """The stages. Each takes a typed config, the products before it and a folder, and returns its product, sealed last."""
 
 import importlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trivium.artifact import Manifest, cached, code_hash, file_hash, key_of, receipt, seal, tree_hash, valid
+from trivium.artifact import Manifest, cached, code_hash, file_hash, key_of, receipt, seal, tree_hash, valid, write_json
 from trivium.console import Screen, Update
 from trivium.errors import ConfigError
-from trivium.schema import ChatConfig, Config, ContaminationConfig, FullAdapter
+from trivium.schema import ChatConfig, CoherenceEvaluation, Config, ContaminationConfig, FullAdapter, GrpoMethod
 from trivium.tracking import Recorder
 
 if TYPE_CHECKING:
@@ -39,10 +40,11 @@ def prepare(config: Config, screen: Screen) -> Product:
     folder = Path(config.cache_dir) / "prepared" / f"{config.dataset.name}-{key}"
 
     def make(out: Path) -> Mapping[str, Any]:
-        from trivium.data.prepare import prepare as prepare_data
-
+        room = "data.questions.prepare" if dataset.kind == "questions" else "data.prepare"
         with screen.bar("preparing") as update:
-            return prepare_data(config.dataset, out, lambda step, done: update(done, 0, {}))
+            prepare_data = importlib.import_module(f"trivium.{room}").prepare
+            report: Mapping[str, Any] = prepare_data(config.dataset, out, lambda step, done: update(done, 0, {}))
+            return report
 
     return Product(folder, *cached(folder, "prepare", key, make))
 
@@ -52,7 +54,15 @@ def base_model(config: Config, screen: Screen) -> tuple[str, str]:
     model = config.model
     if model.path is not None:
         return str(Path(model.path).expanduser()), key_of(model, _fingerprint(Path(model.path).expanduser()))
-    key = key_of(model.build, code_hash("models/tiny.py", "data/neutral.py", "data/small_world.py", "data/chat.py"))
+    made_of = (
+        "models/tiny.py",
+        "data/neutral.py",
+        "data/small_world.py",
+        "data/logic_world.py",
+        "data/micro_qa.py",
+        "data/chat.py",
+    )
+    key = key_of(model.build, code_hash(*made_of))
     folder = Path(config.cache_dir) / "models" / f"tiny-{key}"
 
     def make(out: Path) -> Mapping[str, Any]:
@@ -75,6 +85,7 @@ def train(config: Config, base: tuple[str, str], prepared: Product, out: Path, r
     key = key_of(
         *parts,
         config.dataset.chat,
+        _reward_facts(config) if isinstance(config.method, GrpoMethod) else None,
         base[1],
         prepared.key,
         code_hash("backends", "maths", "models/load.py", "models/adapters.py"),
@@ -113,6 +124,7 @@ def evaluate(
         base[1],
         prepared.key,
         tuned.key if tuned else "base",
+        _reward_facts(config) if isinstance(config.evaluation, CoherenceEvaluation) else None,
         code_hash("evaluation", "scores", "models", "data/chat.py"),
     )
     folder = folder or Path(config.cache_dir) / "scores" / f"{config.model.name}-{key}"
@@ -123,6 +135,28 @@ def evaluate(
 
     cached(folder, "evaluate", key, make)
     return Scores.load(folder)
+
+
+def audit_rewards(config: Config, prepared: Product, screen: Screen) -> dict[str, Any]:
+    """What attacks the reward set pays; the same rewards on the same questions are attacked once."""
+    key = key_of(_reward_facts(config), config.reward, config.dataset.chat, config.seed, prepared.key)
+    folder = Path(config.cache_dir) / "audits" / f"{config.reward.name}-{key}"
+
+    def make(out: Path) -> Mapping[str, Any]:
+        from trivium.data.chat import tags
+        from trivium.data.jsonl import read_samples
+        from trivium.rewards.audit import audit
+        from trivium.rewards.rehearse import proxy
+
+        samples = list(read_samples(prepared.folder / "train.jsonl"))
+        with screen.bar(f"attacking reward={config.reward.name}"):
+            report = audit(proxy(config), samples, config.reward, tags(config.dataset.chat), config.seed)
+        write_json(out / "report.json", report)
+        return {}
+
+    cached(folder, "audit", key, make)
+    found: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return found
 
 
 def _score(config: Config, base: str, items: "EvalItems", tuned: Product | None) -> "Scores":
@@ -138,7 +172,19 @@ def _score(config: Config, base: str, items: "EvalItems", tuned: Product | None)
     respondent = TorchRespondent(
         model, tokenizer, config.dataset.chat, config.hardware.eval_batch_tokens, config.model.max_length
     )
-    return score(respondent, items, config.evaluation)
+    if not items.questions:
+        return score(respondent, items, config.evaluation)
+    from trivium.evaluation.answers import measure
+
+    return score(respondent, items, config.evaluation, measure(config))
+
+
+def _reward_facts(config: Config) -> tuple[Any, ...]:
+    """What the values of rewards depend on: terms, models, lexicons, and the code of all of them."""
+    reward = config.reward
+    named = [value for term in (*reward.terms.values(), reward.gold) for value in term.get("args", {}).values()]
+    files = _own_files(*(value for value in named if isinstance(value, str)))
+    return reward.terms, reward.gold, reward.scorers, reward.gold_scorers, files, code_hash("rewards", "scores", "scorers")
 
 
 def _model_facts(config: Config) -> tuple[Any, ...]:

@@ -43,18 +43,22 @@ def write_config(config: Config, out: Path) -> None:
 
 
 def data_metrics(report: Mapping[str, Any]) -> dict[str, float]:
-    """`data/…` metrics of a preparation report: every number in its counts and distribution."""
-    flat = {**flatten(report["counts"]), **flatten(report["distribution"])}
+    """`data/…` metrics of a preparation report: every number in its counts, and in its distribution or its questions."""
+    flat = {**flatten(report["counts"]), **flatten(report.get("distribution", {})), **flatten(report.get("questions", {}))}
     return {f"data/{k.replace('.', '/')}": float(v) for k, v in flat.items() if isinstance(v, int | float)}
 
 
 def data_note(report: Mapping[str, Any]) -> str:
     """One line about the prepared data: what is left, what became of the rest, and the verdict."""
-    counts, shares = report["counts"], report["distribution"]["bands"]
+    counts = report["counts"]
     gone = {"rejected": "rejected", "filtered": "filtered out", "duplicates": "near-copies", "balanced_away": "balanced away"}
     lost = "".join(f", {counts[key]} {word}" for key, word in gone.items() if counts[key])
-    bands = " ".join(f"{band} {share:.0%}" for band, share in shares.items())
-    return f"{counts['train']} train + {counts['heldout']} held out{lost}; {bands}; gate {report['gate']['verdict']}"
+    split = f"{counts['train']} train + {counts['heldout']} held out{lost}"
+    if "questions" in report:
+        asked = report["questions"]
+        return f"{split}; {asked['distinct']} distinct questions, {asked['with_reference']} with a reference"
+    bands = " ".join(f"{band} {share:.0%}" for band, share in report["distribution"]["bands"].items())
+    return f"{split}; {bands}; gate {report['gate']['verdict']}"
 
 
 def tell_oddities(report: Mapping[str, Any], folder: Path, screen: Screen) -> None:
@@ -69,7 +73,7 @@ def tell_oddities(report: Mapping[str, Any], folder: Path, screen: Screen) -> No
 
 def judge_data(mode: str, report: Mapping[str, Any], screen: Screen) -> None:
     """The distribution gate: warn of a poor distribution, or raise `GateError` if `mode` is strict."""
-    gate = report["gate"]
+    gate = report.get("gate", {"verdict": "good"})
     if mode == "off" or gate["verdict"] == "good":
         return
     sentence = f"data gate: {gate['verdict']}: {'; '.join(gate['reasons'])}."
@@ -130,6 +134,8 @@ def audit_verdict(report: Mapping[str, Any] | None) -> str:
     """`ok`, or that some term does nothing."""
     if report is None:
         return "–"
+    if "families" in report:
+        return "fails" if report["failed"] else "passes"
     return "zero\ngradient" if report["failed"] else "ok"
 
 
@@ -155,8 +161,16 @@ WORLD_HEADLINES = {
     "eval/coordinated_recall": "coordinated-\nonly recall",
     "eval/discernment": "discernment",
 }
+ANSWER_HEADLINES = {
+    "eval/proxy_reward": "proxy",
+    "eval/gold_reward": "gold",
+    "eval/entailment": "entailment",
+    "eval/format_compliance": "format",
+}
 HEADLINES = {"eval/distrust_ratio": "distrust\nratio", "eval/source_reliability": "most reliable\nsource"}
-"""Columns of the arms table with a generated world, and without one; the first is compared with the main arm."""
+"""Columns of the arms table of the generated archive, of held-out questions, and of other documents."""
+COMPARED = {"eval/source_preference": "primary", "eval/gold_reward": "gold", "eval/distrust_ratio": "ratio"}
+"""The column in which other arms are compared with the main one, by its last word; the first that is there."""
 
 
 def add_differences(works: "list[Work]", result: Result) -> None:
@@ -167,7 +181,7 @@ def add_differences(works: "list[Work]", result: Result) -> None:
     for work in works:
         if work is main or work.scores is None or main.scores is None:
             continue
-        for name in (*WORLD_HEADLINES, *HEADLINES):
+        for name in (*WORLD_HEADLINES, *ANSWER_HEADLINES, *HEADLINES):
             difference = evaluation.difference(name, work.scores, main.scores, main.arm.config.evaluation)
             if difference is not None:
                 keys = ("", "_ci_low", "_ci_high")
@@ -179,10 +193,10 @@ def show(session: "Session") -> None:
     """The final table: one row per arm, or one per metric of a single run."""
     result, screen = session.result, session.screen
     if len(session.works) > 1 and any(work.scores is not None for work in session.works):
-        headlines = WORLD_HEADLINES if "eval/coordinated_recall" in result.metrics else HEADLINES
-        first = next(iter(headlines.values())).split("\n")[-1]
-        columns = ["arm", *headlines.values(), f"{first}, minus\n{session.main.arm.name}", "audit"]
-        screen.table(f"{session.config.name}: control arms", columns, list(_arm_rows(session, list(headlines))))
+        headlines = _headlines(result)
+        compared = next(name for name in COMPARED if name in headlines)
+        columns = ["arm", *headlines.values(), f"{COMPARED[compared]}, minus\n{session.main.arm.name}", "audit"]
+        screen.table(f"{session.config.name}: control arms", columns, list(_arm_rows(session, list(headlines), compared)))
     elif session.main.scores is not None:
         rows = list(_metric_rows(result))
         screen.table(f"{session.config.name}: tuned against base", ["metric", "tuned", "base", "difference", "verdict"], rows)
@@ -190,13 +204,23 @@ def show(session: "Session") -> None:
         screen.say(f"results in {session.out}/result.json")
 
 
-def _arm_rows(session: "Session", headlines: list[str]) -> Iterator[list[str]]:
+def _headlines(result: Result) -> dict[str, str]:
+    if "eval/coordinated_recall" in result.metrics:
+        return WORLD_HEADLINES
+    return (
+        {k: v for k, v in ANSWER_HEADLINES.items() if k in result.metrics}
+        if "eval/gold_reward" in result.metrics
+        else HEADLINES
+    )
+
+
+def _arm_rows(session: "Session", headlines: list[str], compared: str) -> Iterator[list[str]]:
     metrics = session.result.metrics
     yield ["base", *(number(metrics, f"{name}_base") for name in headlines), "–", "–"]
     for work in session.works:
         prefix = f"arms/{work.arm.name}/"
         cells = [with_interval(metrics, prefix + name) for name in headlines]
-        versus = "–" if work.arm.main else with_interval(metrics, f"{prefix}{headlines[0]}_vs_main")
+        versus = "–" if work.arm.main else with_interval(metrics, f"{prefix}{compared}_vs_main")
         yield [work.arm.name, *cells, versus, audit_verdict(work.audit)]
 
 

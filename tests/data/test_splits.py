@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivium.data.splits import evenly, held_out
+from trivium.data.splits import evenly, held_out, held_out_rows
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=200), st.floats(0, 0.99), st.integers(0, 5))
@@ -41,3 +41,20 @@ def test_files_give_evenly(files: list[int], most: int) -> None:
 def test_which_are_taken_is_drawn_over_the_whole_file() -> None:
     chosen = evenly(np.zeros(1000, np.uint32), 100, np.random.default_rng(0))
     assert np.mean(chosen) == pytest.approx(500, abs=80)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=200), st.floats(0, 0.99), st.integers(0, 5))
+def test_whole_groups_hold_no_more_than_is_wanted(groups: list[int], test_size: float, seed: int) -> None:
+    column = np.array(groups, np.uint64)
+    mask = held_out_rows(column, test_size, seed)
+    inside, outside = column[~mask].tolist(), column[mask].tolist()
+    assert not set(inside) & set(outside) and inside
+    assert bool(outside) is (test_size > 0 and len(set(groups)) > 1)
+    smallest = min(np.bincount(column.astype(int))[np.unique(column).astype(int)])
+    assert len(outside) <= max(1, round(test_size * len(groups)), smallest)
+
+
+def test_the_share_is_met_where_groups_are_small() -> None:
+    column = np.arange(1000, dtype=np.uint64) // np.uint64(3)
+    assert 98 <= held_out_rows(column, 0.1, 3).sum() <= 100
+    assert (held_out_rows(column, 0.1, 3) != held_out_rows(column, 0.1, 4)).any()

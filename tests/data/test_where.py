@@ -9,7 +9,13 @@ from trivium.errors import ConfigError, DataError
 from trivium.sample import Sample
 
 SAMPLES = [
-    Sample("a", source_type="press release", year=1990, authority=0.9, metadata={"place": "Linden", "pages": 3}),
+    Sample(
+        "a",
+        source_type="press release",
+        year=1990,
+        authority=0.9,
+        metadata={"place": "Linden", "pages": 3, "tags": ["x", "y"], "a.b": 1},
+    ),
     Sample("b", source_type="patent", year=1890, authority=0.1, metadata={"place": "Carrick"}),
     Sample("c", source_type="patent", year=None, authority=0.5),
 ]
@@ -29,6 +35,11 @@ SAMPLES = [
         ({"metadata.pages": {"min": 2}}, "a"),
         ({"place": {"min": 1}}, ""),
         ({"year": []}, ""),
+        ({"tags": "y"}, "a"),
+        ({"tags": ["z"]}, ""),
+        ({"a.b": 1}, "a"),
+        ({"a": {"b": {"max": 1}}}, "a"),
+        ({"metadata": {"a": {"b": 2}}}, ""),
     ],
 )
 def test_conditions(conditions: dict[str, Any], kept: str) -> None:

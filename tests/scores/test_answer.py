@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivium.scores.answer import degenerate, exact
+from trivium.sample import Sample
+from trivium.scores.answer import degenerate, exact, f1
+from trivium.scores.completion import split
 
 WORDS = st.text(alphabet="abcdefgh", min_size=1, max_size=6)
 
@@ -37,3 +39,20 @@ def test_a_repeated_word_is_degenerate_only_in_a_run() -> None:
 def test_every_distractor_spoils_the_answer() -> None:
     assert exact("412 kelvin, some say 333 kelvin", "412 kelvin", ["333 kelvin"]) == 0.0
     assert exact("412 kelvin, not far from 1333 kelvin", "412 kelvin", ["333 kelvin"]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "reference", "value"),
+    [
+        ("The copper.", "copper", 1.0),
+        ("Copper wire", "a copper", 2 / 3),
+        ("wax wax wax", "wax", 0.5),
+        ("glass", "copper", 0.0),
+        ("", "copper", 0.0),
+        ("<think>copper</think>glass", "copper", 0.0),
+        ("copper", " ", None),
+    ],
+)
+def test_f1_is_that_of_words(text: str, reference: str, value: float | None) -> None:
+    sample = Sample(id="1", messages=[{"role": "assistant", "content": reference}])
+    assert f1(split(text), sample) == (None if value is None else pytest.approx(value))

@@ -8,20 +8,27 @@ from trivium.evaluation.run import EvalItems, Scores
 from trivium.evaluation.suites import LEVELS, Part
 from trivium.maths import statistics
 from trivium.maths.statistics import Estimate, Floats
-from trivium.schema import EvaluationConfig
+from trivium.schema import CoherenceEvaluation, EvaluationConfig
 
+Evaluation = EvaluationConfig | CoherenceEvaluation
 Metrics = dict[str, float]
 Statistic = Callable[[Floats], Floats]
+
+GOLD_LEVELS = {"marginal": 0.3, "good": 0.6, "excellent": 0.85}
+"""What the mean gold reward on held-out questions must be."""
+
+WITHOUT_DIRECTION = ("eval/answer_words",)
+"""Figures of which neither more nor less is better."""
 
 RATIO_LEVELS = {"marginal": 1.05, "good": 1.15, "excellent": 1.30}
 """How many times the base model's ratio of perplexities the tuned one's must be."""
 
 
-def compare(tuned: Scores, base: Scores, parts: list[Part], config: EvaluationConfig) -> Metrics:
+def compare(tuned: Scores, base: Scores, parts: list[Part], config: Evaluation) -> Metrics:
     """Flat metrics: `eval/<m>` and `band/<b>/<m>` with `_base`, the difference (`delta_name`), and the intervals of both."""
     metrics: Metrics = {}
     for name in tuned.items:
-        if tuned.items[name]:
+        if tuned.items[name].keys() & base.items.get(name, {}).keys():
             metrics |= _items(name, tuned, base, config)
     for part in parts:
         if part.stands_for and f"eval/{part.stands_for}" not in metrics:
@@ -42,7 +49,7 @@ def delta_name(metric: str) -> str:
     return f"{metric}_delta"
 
 
-def difference(metric: str, a: Scores, b: Scores, config: EvaluationConfig) -> Estimate | None:
+def difference(metric: str, a: Scores, b: Scores, config: Evaluation) -> Estimate | None:
     """The paired difference of two arms in an item metric or the distrust ratio, None where it was not measured in both."""
     name = metric.removeprefix("eval/")
     if name == "distrust_ratio":
@@ -57,9 +64,12 @@ def difference(metric: str, a: Scores, b: Scores, config: EvaluationConfig) -> E
 def verdicts(metrics: Mapping[str, float], items: EvalItems) -> dict[str, str]:
     """A word for every figure, from the end of its interval that is worse, so that luck does not pass.
 
-    Suites and the distrust ratio: excellent, good, marginal, failed. Perplexities: better, worse or unchanged.
+    Suites, the gold reward and the distrust ratio: excellent, good, marginal, failed. Perplexities and other scores of held-out
+    answers: better, worse or unchanged against the base.
     """
     found: dict[str, str] = {}
+    if "eval/gold_reward_ci_low" in metrics:
+        found["eval/gold_reward"] = level(metrics["eval/gold_reward_ci_low"], GOLD_LEVELS)
     for part in items.parts:
         for name in (part.metric, part.stands_for):
             if name and f"eval/{name}_ci_low" in metrics:
@@ -67,10 +77,11 @@ def verdicts(metrics: Mapping[str, float], items: EvalItems) -> dict[str, str]:
     if "eval/distrust_ratio_change_ci_low" in metrics:
         found["eval/distrust_ratio"] = level(metrics["eval/distrust_ratio_change_ci_low"], RATIO_LEVELS)
     for name in metrics:
-        delta = delta_name(name)
-        if name.startswith("band/") and f"{delta}_ci_low" in metrics:
-            low, high = metrics[f"{delta}_ci_low"], metrics[f"{delta}_ci_high"]
-            found[name] = "better" if high < 0 else "worse" if low > 0 else "unchanged"
+        low, high = (metrics.get(f"{delta_name(name)}_ci_{end}") for end in ("low", "high"))
+        if low is None or high is None or name in found or name in WITHOUT_DIRECTION:
+            continue
+        rose, fell = ("worse", "better") if name.startswith("band/") else ("better", "worse")
+        found[name] = fell if high < 0 else rose if low > 0 else "unchanged"
     return found
 
 
@@ -84,15 +95,15 @@ def level(value: float, thresholds: Mapping[str, float]) -> str:
     return reached[-1] if reached else "failed"
 
 
-def _items(name: str, tuned: Scores, base: Scores, config: EvaluationConfig) -> Metrics:
-    ids = sorted(tuned.items[name])
+def _items(name: str, tuned: Scores, base: Scores, config: Evaluation) -> Metrics:
+    ids = sorted(tuned.items[name].keys() & base.items[name].keys())
     values, before = (np.array([scores.items[name][i] for i in ids]) for scores in (tuned, base))
     settings = (config.bootstrap_samples, config.confidence, config.seed)
     change = statistics.difference(values, before, *settings)
     return dict(_named(f"eval/{name}", statistics.mean(values, *settings), float(before.mean()), change))
 
 
-def _band(name: str, tuned: Scores, base: Scores, config: EvaluationConfig) -> Metrics:
+def _band(name: str, tuned: Scores, base: Scores, config: Evaluation) -> Metrics:
     """Perplexity per token and bits per byte over the band's documents, resampled by document."""
     columns = _columns(name, tuned, base)
     metrics: Metrics = {}
@@ -103,7 +114,7 @@ def _band(name: str, tuned: Scores, base: Scores, config: EvaluationConfig) -> M
     return metrics
 
 
-def _distrust_ratio(tuned: Scores, base: Scores, config: EvaluationConfig) -> Metrics:
+def _distrust_ratio(tuned: Scores, base: Scores, config: Evaluation) -> Metrics:
     """Perplexity of high-authority documents over that of low-authority ones: above 1, primary records are likelier.
 
     Texts of the bands differ in themselves, so the verdict rests on `distrust_ratio_change`, the tuned model's ratio over
@@ -114,7 +125,7 @@ def _distrust_ratio(tuned: Scores, base: Scores, config: EvaluationConfig) -> Me
     return metrics | _with_interval("eval/distrust_ratio_change", change)
 
 
-def _ratios(a: Scores, b: Scores, config: EvaluationConfig) -> tuple[Estimate, float, Estimate, Estimate]:
+def _ratios(a: Scores, b: Scores, config: Evaluation) -> tuple[Estimate, float, Estimate, Estimate]:
     """The ratio of `a`, that of `b`, their difference and their quotient, from the same resampled documents."""
     columns = [_columns(band, a, b) for band in ("high", "low")]
     draws = [_resampled(column, config, stream) for stream, column in enumerate(columns)]
@@ -132,11 +143,11 @@ def _ratios(a: Scores, b: Scores, config: EvaluationConfig) -> tuple[Estimate, f
     )
 
 
-def _resampled(columns: Floats, config: EvaluationConfig, stream: int) -> Floats:
+def _resampled(columns: Floats, config: Evaluation, stream: int) -> Floats:
     return statistics.resampled_means(columns, config.bootstrap_samples, config.seed + stream)
 
 
-def _interval(figure: float, draws: Floats, config: EvaluationConfig) -> Estimate:
+def _interval(figure: float, draws: Floats, config: Evaluation) -> Estimate:
     low, high = np.quantile(draws, [(1 - config.confidence) / 2, (1 + config.confidence) / 2])
     return Estimate(figure, min(float(low), figure), max(float(high), figure))
 
@@ -160,7 +171,7 @@ def _minus(a: Statistic, b: Statistic) -> Statistic:
     return lambda means: a(means) - b(means)
 
 
-def _estimate(columns: Floats, statistic: Statistic, config: EvaluationConfig) -> Estimate:
+def _estimate(columns: Floats, statistic: Statistic, config: Evaluation) -> Estimate:
     return statistics.bootstrap(columns, statistic, config.bootstrap_samples, config.confidence, config.seed)
 
 

@@ -25,7 +25,10 @@ class Respondent(Protocol):
         """A score for each option of each item, in the order shown; the highest is the choice."""
 
     def answer(self, items: Sequence[Item], max_new_tokens: int) -> list[str]:
-        """A free answer to each item, without the prompt."""
+        """A free answer to each item, without the prompt and the thinking."""
+
+    def complete(self, samples: Sequence[Sample], max_new_tokens: int) -> list[str]:
+        """The next turn of each conversation, thinking included."""
 
     def read(self, samples: Sequence[Sample]) -> list[Reading]:
         """How surprising each document is."""
@@ -37,6 +40,7 @@ class TorchRespondent:
     def __init__(self, model: Any, tokenizer: Any, chat_config: ChatConfig, batch_tokens: int, max_length: int) -> None:
         self._model, self._tokenizer, self._chat = model, tokenizer, chat_config
         self._batch_tokens, self._max_length = batch_tokens, max_length
+        self._read = chat.reader(tokenizer, chat_config)
 
     def choose(self, items: Sequence[Item]) -> list[list[float]]:
         """Mean log-likelihood per byte of each option as the assistant's turn.
@@ -49,9 +53,15 @@ class TorchRespondent:
 
     def answer(self, items: Sequence[Item], max_new_tokens: int) -> list[str]:
         """Greedy answers under the configured system message."""
-        return self.complete([chat.question(item.prompt, self._chat) for item in items], max_new_tokens)
+        texts = self._turns([chat.question(item.prompt, self._chat) for item in items], max_new_tokens)
+        return [self._read(text).answer for text in texts]
 
-    def complete(self, conversations: Sequence[list[Message]], max_new_tokens: int) -> list[str]:
+    def complete(self, samples: Sequence[Sample], max_new_tokens: int) -> list[str]:
+        """Greedy completions of the samples' prompts."""
+        texts = self._turns([chat.prompt(sample, self._chat) for sample in samples], max_new_tokens)
+        return [self._read(text).text for text in texts]
+
+    def _turns(self, conversations: list[list[Message]], max_new_tokens: int) -> list[str]:
         """Greedy next turns of conversations, generated in batches of similar length."""
         prompts = [chat.prompt_ids(self._tokenizer, conversation) for conversation in conversations]
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))

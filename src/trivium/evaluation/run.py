@@ -2,8 +2,9 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +14,31 @@ from trivium.data.jsonl import read_samples
 from trivium.evaluation.respondents import Reading, Respondent
 from trivium.evaluation.suites import Item, Part, load, require_distinct
 from trivium.sample import Sample, band
-from trivium.schema import BANDS, DatasetConfig, EvaluationConfig
+from trivium.schema import BANDS, CoherenceEvaluation, DatasetConfig, EvaluationConfig
 from trivium.scores.answer import exact
+from trivium.scores.completion import split
+from trivium.scores.honesty import fact_exactness
+
+Measure = Callable[[list[Sample], list[str]], dict[str, list[float | None]]]
+"""Values of completions by metric, None where a metric does not apply."""
 
 
 @dataclass
 class EvalItems:
-    """All that is asked: parts of suites, held-out documents by band, what was left out and what training had seen."""
+    """All that is asked: parts of suites, held-out documents by band, held-out questions; what was left out, and what training
+    had seen.
+    """
 
     parts: list[Part]
     documents: dict[str, list[Sample]]
+    questions: list[Sample] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
 
     @property
     def count(self) -> int:
         """Questions and documents."""
-        return sum(len(part.items) for part in self.parts) + sum(map(len, self.documents.values()))
+        return sum(len(part.items) for part in self.parts) + sum(map(len, self.documents.values())) + len(self.questions)
 
 
 @dataclass
@@ -51,17 +60,19 @@ class Scores:
         """What `save` wrote."""
         data = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
         readings = {b: {k: Reading(*v) for k, v in rows.items()} for b, rows in data["readings"].items()}
-        answers = {metric: json.loads((folder / f"{metric}.json").read_text(encoding="utf-8")) for metric in data["items"]}
-        return cls(data["items"], readings, answers)
+        return cls(data["items"], readings, {})
 
 
-def load_items(config: EvaluationConfig, dataset: DatasetConfig, prepared: Path) -> EvalItems:
+def load_items(config: EvaluationConfig | CoherenceEvaluation, dataset: DatasetConfig, prepared: Path) -> EvalItems:
     """The items of every suite that applies and the held-out documents; items that training has seen are taken out.
 
     Raises `ConfigError` for a suite that cannot be read.
     """
     world = prepared / "world.json"
-    items = EvalItems([], _documents(config, prepared) if config.perplexity else {})
+    if isinstance(config, CoherenceEvaluation):
+        items = EvalItems([], {}, list(islice(read_samples(prepared / "heldout.jsonl"), config.questions)))
+    else:
+        items = EvalItems([], _documents(config, prepared) if config.perplexity else {})
     for name in config.suites:
         parts = load(name, world if world.is_file() else None, config.seed)
         items.parts += parts
@@ -73,9 +84,14 @@ def load_items(config: EvaluationConfig, dataset: DatasetConfig, prepared: Path)
     return items
 
 
-def evaluate(respondent: Respondent, items: EvalItems, config: EvaluationConfig) -> Scores:
-    """Ask everything of one respondent."""
+def evaluate(
+    respondent: Respondent, items: EvalItems, config: EvaluationConfig | CoherenceEvaluation, measure: Measure | None = None
+) -> Scores:
+    """Ask everything of one respondent; `measure` scores its answers to held-out questions."""
     scores = Scores()
+    if items.questions and measure is not None:
+        texts = respondent.complete(items.questions, config.max_new_tokens)
+        scores.items, scores.answers["questions"] = measured(items.questions, measure(items.questions, texts), texts)
     for part in items.parts:
         rows = list(_choices(respondent, part) if part.kind == "choice" else _recalls(respondent, part, config))
         scores.answers[part.metric] = rows
@@ -84,6 +100,25 @@ def evaluate(respondent: Respondent, items: EvalItems, config: EvaluationConfig)
         readings = respondent.read(samples)
         scores.readings[name] = {sample.id: reading for sample, reading in zip(samples, readings, strict=True)}
     return scores
+
+
+def measured(
+    samples: list[Sample], values: dict[str, list[float | None]], texts: list[str]
+) -> tuple[dict[str, dict[str, float]], list[dict[str, Any]]]:
+    """Per metric the values by item, those that are missing left out; and every answer with its values."""
+    ids = [sample.id for sample in samples]
+    found = {m: {i: v for i, v in zip(ids, column, strict=True) if v is not None} for m, column in values.items()}
+    rows = [
+        {
+            "id": sample.id,
+            "question": sample.question,
+            "reference": sample.reference,
+            "completion": text,
+            **{metric: column[i] for metric, column in values.items()},
+        }
+        for i, (sample, text) in enumerate(zip(samples, texts, strict=True))
+    ]
+    return found, rows
 
 
 def _choices(respondent: Respondent, part: Part) -> Iterator[dict[str, Any]]:
@@ -104,12 +139,23 @@ def pick(scores: list[float]) -> int | None:
     return scores.index(best) if scores.count(best) == 1 else None
 
 
-def _recalls(respondent: Respondent, part: Part, config: EvaluationConfig) -> Iterator[dict[str, Any]]:
+def _recalls(respondent: Respondent, part: Part, config: EvaluationConfig | CoherenceEvaluation) -> Iterator[dict[str, Any]]:
     for item, text in zip(part.items, respondent.answer(part.items, config.max_new_tokens), strict=True):
-        yield {**_shown(item), "completion": text, "value": exact(text, item.answer, item.wrong)}
+        yield {**_shown(item), "completion": text, "value": _recalled(item, text)}
+
+
+def _recalled(item: Item, text: str) -> float:
+    """Whether a free answer states what it must: the right option and no other, or every fact and nothing to be avoided."""
+    if not item.facts:
+        return exact(text, item.answer, item.wrong)
+    metadata = {"facts": [list(fact) for fact in item.facts], "contradictions": list(item.avoids)}
+    found = fact_exactness(split(text), Sample(id=item.id, metadata=metadata))
+    return float(found is not None and found >= 1.0)
 
 
 def _shown(item: Item) -> dict[str, Any]:
+    if item.facts:
+        return {"id": item.id, "prompt": item.prompt, "facts": item.facts, "avoids": item.avoids}
     return {"id": item.id, "prompt": item.prompt, "options": [asdict(o) for o in item.options], "right": item.right}
 
 
@@ -125,6 +171,7 @@ def _documents(config: EvaluationConfig, prepared: Path) -> dict[str, list[Sampl
 
 def _take_out_seen(items: EvalItems, dataset: DatasetConfig, prepared: Path) -> None:
     questions = [(item.id, item.question) for part in items.parts for item in part.items]
+    questions += [(sample.id, sample.question) for sample in items.questions]
     rows = (_words(sample) for sample in read_samples(prepared / "train.jsonl"))
     hits: list[Hit] = scan([question for _, question in questions], rows, dataset.contamination)
     items.seen = [questions[hit.prompt][0] for hit in hits]
@@ -133,7 +180,9 @@ def _take_out_seen(items: EvalItems, dataset: DatasetConfig, prepared: Path) -> 
         Part(p.metric, p.kind, p.thresholds, tuple(i for i in p.items if i.id not in seen), p.stands_for) for p in items.parts
     ]
     items.parts = [part for part in items.parts if part.items]
+    items.questions = [sample for sample in items.questions if sample.id not in seen]
 
 
 def _words(sample: Sample) -> str:
-    return sample.text or "\n".join(message["content"] for message in sample.messages or ())
+    """What training shows of a row: a document's text, or a conversation's turns."""
+    return "\n".join(message["content"] for message in sample.messages) if sample.messages else sample.text

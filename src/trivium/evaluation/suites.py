@@ -12,7 +12,7 @@ from trivium.data.yamlfile import Entry
 from trivium.errors import ConfigError
 
 SHIPPED = Path(__file__).parent / "suites"
-KINDS = ("choice", "recall")
+KINDS = ("choice", "recall", "facts")
 LEVELS = ("marginal", "good", "excellent")
 
 
@@ -31,13 +31,18 @@ Row = tuple[str, str, list[Option]]
 
 @dataclass(frozen=True)
 class Item:
-    """A question; `options` stand in the order shown, `right` is the index of the right one."""
+    """A question; `options` stand in the order shown, `right` is the index of the right one.
+
+    An item of kind facts has none: a right answer states each of `facts` in one of its wordings, and nothing to be avoided.
+    """
 
     id: str
     question: str
-    options: tuple[Option, ...]
-    right: int
+    options: tuple[Option, ...] = ()
+    right: int = -1
     listed: bool = False
+    facts: tuple[tuple[str, ...], ...] = ()
+    avoids: tuple[str, ...] = ()
 
     @property
     def prompt(self) -> str:
@@ -99,6 +104,8 @@ def _part(entry: Entry, world: Path | None, seed: int) -> Part | None:
     entry.require(("facts" in entry.value) != ("items" in entry.value), "needs items, or facts of a generated world")
     if "facts" in entry.value and world is None:
         return None
+    if kind == "facts":
+        return Part(metric, kind, thresholds, tuple(_stated(entry, metric)))
     rows = _facts(world, entry.text("facts")) if world and "facts" in entry.value else _rows(entry, metric)
     items = tuple(_items(rows, bool(entry.value.get("listed", False)), seed))
     return Part(metric, kind, thresholds, items, entry.value.get("stands_for"))
@@ -120,6 +127,14 @@ def _rows(entry: Entry, metric: str) -> list[Row]:
         (f"{metric}-{i}", item.keys("question options").text("question"), _options(item))
         for i, item in enumerate(entry.entries("items"))
     ]
+
+
+def _stated(entry: Entry, metric: str) -> Iterator[Item]:
+    """Items whose answers are judged by what they state: each fact a list of wordings, any of which will do."""
+    for i, item in enumerate(entry.entries("items")):
+        item.keys("question facts", optional="avoids")
+        facts = tuple(fact.keys("any").phrases("any") for fact in item.entries("facts"))
+        yield Item(f"{metric}-{i}", item.text("question"), facts=facts, avoids=item.phrases("avoids", missing=()))
 
 
 def _options(item: Entry) -> list[Option]:

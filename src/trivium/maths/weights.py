@@ -36,12 +36,14 @@ class Policy(NamedTuple):
 def policy(loss: object, authority: Column, entropy: Column) -> Policy:
     """Weights, probabilities and offsets of N samples under a loss configuration.
 
-    Raises `DataError` when a value is missing, not finite or out of range.
+    Raises `DataError` when a value that the loss needs is missing, not finite or out of range.
 
     >>> from trivium.schema import DistrustLoss
     >>> policy(DistrustLoss(alpha=1.0), [0.0, 0.5], [2.0, 1.0]).weights.tolist()
     [1.5, 0.5]
     """
+    if isinstance(loss, UniformLoss):
+        return Policy(np.ones(len(authority)))
     a, h = _checked(authority, entropy)
     return _POLICIES[type(loss)](loss, a, h)
 
@@ -164,10 +166,6 @@ def weight_report(weights: npt.ArrayLike, authority: npt.ArrayLike, tokens: npt.
     return report
 
 
-def _uniform(_loss: Any, authority: Floats, _entropy: Floats) -> Policy:
-    return Policy(np.ones_like(authority))
-
-
 def _distrust(loss: DistrustLoss, authority: Floats, entropy: Floats) -> Policy:
     weights = distrust_weights(authority, entropy, loss.alpha, loss.unit, loss.max_ratio)
     notice = ""
@@ -195,7 +193,6 @@ def _published(loss: DistrustPublishedLoss, authority: Floats, entropy: Floats) 
 
 
 _POLICIES: dict[type, Callable[[Any, Floats, Floats], Policy]] = {
-    UniformLoss: _uniform,
     DistrustLoss: _distrust,
     DistrustSampledLoss: _sampled,
     DistrustPublishedLoss: _published,

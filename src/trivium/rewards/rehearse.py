@@ -1,4 +1,4 @@
-"""A reward set is tried on reference answers before anything is trained on it."""
+"""Reward sets with their models: the one that trains, the one that measures, and the trial before either is used."""
 
 import logging
 from collections.abc import Sequence
@@ -10,39 +10,68 @@ from trivium.errors import ConfigError
 from trivium.rewards.compose import Composition
 from trivium.rewards.terms import gold, terms
 from trivium.sample import Sample
-from trivium.schema import Config
-from trivium.scorers.load import load_scorers
-from trivium.scores.completion import joined, split
+from trivium.schema import Config, ScorersConfig
+from trivium.scorers.load import Scorers, load_scorers
+from trivium.scores.completion import Completion, joined, split
 
 logger = logging.getLogger(__name__)
 
+GOLD, PROXY = "gold_reward", "proxy_reward"
 TRIED = 16
-"""References that are scored."""
+"""References that a reward set is tried on."""
 
 
-def open_composition(config: Config, samples: Sequence[Sample]) -> Composition:
-    """The configured rewards, their models loaded and every term tried on references.
+def proxy(config: Config) -> Composition:
+    """The rewards that the policy is trained on."""
+    return Composition(terms(config.reward.terms), _scorers(config, config.reward.scorers).answer)
 
-    Raises `ConfigError` for a term that gives no value for any of them, and `ModelError` for a model that cannot be loaded.
+
+def watcher(config: Config) -> Composition:
+    """The gold reward, which the policy is never trained on; without terms where there is none."""
+    return Composition(gold(config.reward), _scorers(config, config.reward.gold_scorers).answer)
+
+
+def measures(config: Config) -> Composition:
+    """What the evaluation measures beside the gold reward and the proxy."""
+    return Composition(
+        terms(config.evaluation.scores, "evaluation.scores"), _scorers(config, config.reward.gold_scorers).answer
+    )
+
+
+def rehearse(config: Config, composition: Composition, samples: Sequence[Sample]) -> None:
+    """Score references before anything is trained.
+
+    Raises `ConfigError` for a term that fails on all of them, and `ModelError` for a model that cannot be loaded; warns of one
+    that has no value for any.
     """
-    scorers = load_scorers(config.reward.scorers, config.cache_dir)
-    composition = Composition(terms(config.reward), scorers.answer)
-    watched = gold(config.reward)
-    tags = chat.tags(config.dataset.chat)
     tried = [sample for sample in samples if sample.reference][:TRIED]
     if not tried:
         logger.warning("no training question has a reference answer; rewards that compare with one give no value")
-        return composition
-    whole = Composition([*composition.terms, *([watched] if watched else [])], composition.answer)
-    read = [split(joined(sample.thinking or "…", sample.reference or "", tags), tags) for sample in tried]
-    table = whole.score(read, tried)
+        return
+    table = composition.score([as_completion(config, sample) for sample in tried], tried)
     silent = [name for name, missing in zip(table.names, np.isnan(table.raw).all(axis=0), strict=True) if missing]
-    for name in silent:
-        failed = f"; it failed on {table.failures[name]} of them" if table.failures[name] else ""
-        logger.warning("the reward %s gives no value for any of %d reference answers%s", name, len(tried), failed)
-    if len(silent) == len(table.names) or any(table.failures[name] == len(tried) for name in silent):
+    failed = [name for name in silent if table.failures[name]]
+    if failed or len(silent) == len(table.names):
         raise ConfigError(
-            f"reward: {', '.join(silent)} cannot score any of {len(tried)} reference answers; look at its options and at the "
-            "columns that it needs, or take it out of reward.terms."
+            f"reward: {', '.join(failed or silent)} cannot score any of {len(tried)} reference answers; look at its options and "
+            "at the columns that it needs, or take it out with ~reward.terms.<name>."
         )
-    return composition
+    for name in silent:
+        logger.warning("the reward %s gives no value for any of %d reference answers", name, len(tried))
+
+
+def as_completion(config: Config, sample: Sample) -> Completion:
+    """A reference as a completion in the think format."""
+    tags = chat.tags(config.dataset.chat)
+    return split(joined(sample.thinking or "…", sample.reference or "", tags), tags)
+
+
+_opened: dict[str, Scorers] = {}
+
+
+def _scorers(config: Config, which: ScorersConfig) -> Scorers:
+    """The models of a set, opened once in a process: the same settings share models and what was asked of them."""
+    key = f"{config.cache_dir} {which}"
+    if key not in _opened:
+        _opened[key] = load_scorers(which, config.cache_dir)
+    return _opened[key]

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from trivium.check import Problems, bind_fields, bind_value, nearest, type_name
+from trivium.binding import Problems, bind_fields, bind_value, nearest, type_name
 from trivium.errors import ConfigError
-from trivium.schema import RewardConfig, TermConfig
+from trivium.schema import Config, RewardConfig, TermConfig
 from trivium.scores.ask import Score
 
 GIVEN = ("completion", "sample")
@@ -29,23 +29,18 @@ class Term:
     args: dict[str, Any] = field(default_factory=dict)
 
 
-def terms(config: RewardConfig) -> list[Term]:
-    """The terms of a set in their order. Raises `ConfigError` with every problem in them."""
-    found, problems = [], Problems()
-    for name, data in config.terms.items():
-        found.append(_term(str(name), data, f"reward.terms.{name}", problems))
+def terms(data: Mapping[str, Any], path: str = "reward.terms") -> list[Term]:
+    """The terms of a set in their order. Raises `ConfigError` with every problem in them, `path` before each."""
+    problems = Problems()
+    found = [_term(str(name), value, f"{path}.{name}", problems) for name, value in data.items()]
     if problems:
         raise ConfigError(problems)
     return [term for term in found if term is not None]
 
 
-def gold(config: RewardConfig) -> Term | None:
-    """The gold reward, None where there is none. Raises `ConfigError` with every problem in it."""
-    problems = Problems()
-    found = _term("gold", config.gold, "reward.gold", problems) if config.gold else None
-    if problems:
-        raise ConfigError(problems)
-    return found
+def gold(config: RewardConfig) -> list[Term]:
+    """The gold reward, or nothing where there is none. Raises `ConfigError` with every problem in it."""
+    return terms({"gold": config.gold}, "reward") if config.gold else []
 
 
 def scores() -> dict[str, Score]:
@@ -70,6 +65,20 @@ def options(fn: Score) -> dict[str, inspect.Parameter]:
 
 def _is_score(fn: Any) -> bool:
     return not fn.__name__.startswith("_") and tuple(inspect.signature(fn).parameters)[:2] == GIVEN
+
+
+def problems_in(config: Config) -> Iterator[str]:
+    """Everything wrong in the terms of the reward set, the gold reward and the evaluation."""
+    scored = getattr(config.evaluation, "scores", {})
+    for data, path in ((config.reward.terms, "reward.terms"), (scored, "evaluation.scores")):
+        try:
+            terms(data, path)
+        except ConfigError as error:
+            yield from error.problems
+    try:
+        gold(config.reward)
+    except ConfigError as error:
+        yield from error.problems
 
 
 def _term(name: str, data: Any, path: str, problems: Problems) -> Term | None:

@@ -1,5 +1,6 @@
 """Batches of like length within a budget, halved where memory does not suffice."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -56,8 +57,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def release() -> None:
     """Give memory that PyTorch holds without using it back to the GPU."""
-    import torch
-
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     elif torch.backends.mps.is_available():

@@ -11,12 +11,15 @@ from trivium.errors import ConfigError
 from trivium.sample import Sample
 from trivium.scores.completion import Completion
 from trivium.scores.lexicon import Lexicon, load
-from trivium.scores.names import holds, names, numbers
+from trivium.scores.names import holds, names, numbers, own
 from trivium.scores.support import recall
 from trivium.scores.words import asserting, contents, is_prose, plain, ramp, sentences, words
 
 _RIGHT, _RIGHT_HEDGED, _ASKED, _UNKNOWN_HEDGED, _UNKNOWN = 1.0, 0.5, 0.25, -0.25, -1.0
 """What naming somebody or something is worth: known from the truth, known from the question only, or unknown."""
+
+_MOST_FACTS, _LONGEST_FACT = 40, 100
+"""Names and numbers that are taken from one reference, and their characters."""
 
 
 def entity_verification(
@@ -55,7 +58,7 @@ def epistemic_calibration(completion: Completion, sample: Sample, *, lexicon: st
         return -1.0
     if not answerable:
         return _admission(completion.answer, sample.question, known)
-    told = [sentence for sentence in asserting(completion.answer) if is_prose(sentence, known)]
+    told = [sentence for sentence in own(asserting(completion.answer), sample.question) if is_prose(sentence, known)]
     support = recall(" ".join(told), sample.reference or "", known, sample.question) or 0.0
     unsure = [sentence for sentence in told if _unsure(sentence, known)]
     if any(known.find(sentence, "refusals", negatable=False) for sentence in unsure) and support < 0.5:
@@ -70,7 +73,7 @@ def fact_exactness(completion: Completion, sample: Sample) -> float | None:
     Facts are `sample.metadata["facts"]`, a list of phrases or of lists of alternatives; `sample.metadata["contradictions"]`
     lists phrases that must not be stated, each worth −1. Without them the facts are the numbers and names of the reference
     that the question does not hold, and every other number in the answer lowers the share, so that listing many earns little.
-    Phrases are matched on word boundaries and do not count where they are denied. None where there is nothing to state and nothing not to.
+    Phrases are matched on word boundaries and do not count where they are denied. None where there is nothing to judge by.
     """
     facts_given = sample.metadata.get("facts")
     given = [_listed(fact) for fact in (facts_given if isinstance(facts_given, list | tuple) else _listed(facts_given))]
@@ -134,7 +137,10 @@ def _holds(text: str, name: str) -> bool:
 
 
 def _unsure(sentence: str, known: Lexicon) -> bool:
-    return bool(known.find(sentence, "hedges", "refusals", negatable=False))
+    """Whether a sentence admits that it does not know, or hedges without being sure all the same."""
+    if known.find(sentence, "refusals", negatable=False):
+        return True
+    return bool(known.find(sentence, "hedges", negatable=False)) and not known.find(sentence, "confident")
 
 
 def _answerable(sample: Sample, known: Lexicon) -> bool | None:
@@ -167,7 +173,8 @@ def _derived(sample: Sample) -> list[str]:
     """The numbers and names that the reference adds to the question."""
     reference = plain(sample.reference or "")
     found = [*numbers(reference), *names(reference, load("general"))]
-    return [fact for fact in found if not _holds(sample.question, fact)]
+    short = [fact for fact in found if len(fact) <= _LONGEST_FACT][:_MOST_FACTS]
+    return [fact for fact in short if not _holds(sample.question, fact)]
 
 
 def _stated(answer: str, phrases: Sequence[str]) -> set[str]:
@@ -177,6 +184,8 @@ def _stated(answer: str, phrases: Sequence[str]) -> set[str]:
     finder = _finder(lowers, known)
     stated: set[str] = set()
     for sentence in asserting(_without_separators(answer)):
+        if not is_prose(sentence, known):
+            continue
         lower = sentence.lower()
         stated.update(phrase for phrase in finder.find(lower) if not _denied(known, phrase).search(lower))
     return stated

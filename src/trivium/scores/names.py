@@ -7,9 +7,9 @@ from trivium.scores.lexicon import Lexicon
 from trivium.scores.words import sentences, stem, words
 
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?!\w)")
-_MARKER = re.compile(r"^\s*(?:\d{1,3}[.)]|[-*•])\s+", re.MULTILINE)
+_MARKER = re.compile(r"^[ \t]{0,20}(?:\d{1,3}[.)]|[-*•])[ \t]+", re.MULTILINE)
 _TOKEN = re.compile(r"[^\W\d_][\w'\-]*|[^\w\s]")
-_LINKS = frozenset(("of", "de", "von", "van", "der", "la", "the"))
+_LINKS = frozenset(("of", "de", "von", "van", "der", "la"))
 _SUBJECT_BEFORE = frozenset(["is", "was", "are", "were", "has", "had", "does", "did", "can", "will", "would", "said"])
 _NOT_NAMES = ("ing", "ly")
 
@@ -44,6 +44,15 @@ def holds(text: str, name: str) -> bool:
     (True, False)
     """
     return f" {' '.join(words(name))} " in f" {' '.join(words(text))} "
+
+
+def own(sentences_told: Iterable[str], question: str) -> list[str]:
+    """The sentences that do not stand word for word in the question.
+
+    >>> own(["Zari is a metal.", "It carries heat."], "Zari is a metal. What does it carry?")
+    ['It carries heat.']
+    """
+    return [sentence for sentence in sentences_told if not holds(question, sentence)]
 
 
 def _of_sentence(tokens: list[str], lexicon: Lexicon, predicates: frozenset[str]) -> list[str]:

@@ -13,6 +13,8 @@ from trivium.scores.repetition import ngrams, repeated_share
 from trivium.scores.words import contents, plain, ramp, sentences, spread, windows, words
 
 _MARKS = frozenset(("advcl", "relcl", "acl", "acl:relcl", "ccomp", "advcl:relcl"))
+_LEAST_JOINED = 3
+"""Distinct concepts in a link of reason."""
 _YES_NO = frozenset(
     [
         "is",
@@ -96,8 +98,8 @@ def interconnection_depth(completion: Completion, sample: Sample, *, lexicon: st
     for sentence in answer:
         for left, right, strength in _links(sentence, before, sample.question, known):
             joined = frozenset(left | right)
-            anchored = left - right and right - left and 4 * len(joined & anchors) >= len(joined)
-            if anchored and not any(joined <= other for other in drawn):
+            anchored = left and right and left != right and 4 * len(joined & anchors) >= len(joined)
+            if anchored and len(joined) >= _LEAST_JOINED and not any(joined <= other for other in drawn):
                 drawn[joined] = strength * sentence.quality
         before = sentence.concepts(known)
     return min(1.0, sum(drawn.values()) / max(1, enough)) * ramp(_formed(answer), 0, 0.5)

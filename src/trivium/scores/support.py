@@ -7,7 +7,7 @@ from trivium.scores.lexicon import Lexicon
 from trivium.scores.words import plain, stem, words
 
 _CLAUSE = re.compile(r"[.!?;:,()\[\]\"“”\n。！？]+|\b(?:but|because|so|therefore)\b", re.IGNORECASE)
-_NEAR = 4
+_NEAR = 2
 """Content words within which two of them count as said together."""
 
 Polar = tuple[str, bool]

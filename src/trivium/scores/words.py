@@ -101,7 +101,7 @@ def stem(word: str) -> str:
     ['carry', 'carry', 'metal', 'melt', 'glass', 'heat']
     """
     word = word.removesuffix("'s")
-    for ending, instead in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("es", ""), ("s", "")):
+    for ending, instead in (("ies", "y"), ("ied", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("es", ""), ("s", "")):
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
             return word[: len(word) - len(ending)] + instead
     return word

@@ -10,9 +10,10 @@ from trivium.data import chat
 from trivium.evaluation.respondents import TorchRespondent
 from trivium.maths import statistics
 from trivium.rewards.compose import Composition
-from trivium.rewards.terms import gold
+from trivium.rewards.rehearse import watcher
 from trivium.sample import Sample
 from trivium.schema import Config
+from trivium.scores.completion import split
 from trivium.tracking import Recorder
 
 
@@ -38,8 +39,7 @@ class GoldWatch(TrainerCallback):
     ) -> None:
         self.every, self.record, self.composition = config.method.gold_steps, record, composition
         self.samples = held_out[: config.method.gold_prompts] if self.every else []
-        term = gold(config.reward)
-        self.gold = Composition([term], composition.answer) if term is not None and self.samples else None
+        self.gold = watcher(config)
         self.config, self.tokenizer = config, tokenizer
         self.first: tuple[Any, Any] | None = None
         self.last: tuple[Any, Any] | None = None
@@ -55,14 +55,14 @@ class GoldWatch(TrainerCallback):
 
     def look(self, model: Any, step: int) -> None:
         """Ask, score, record."""
-        if self.gold is None:
+        if not self.samples or not self.gold.terms:
             return
         talk, training = self.config.dataset.chat, model.training
         hardware, model_config = self.config.hardware, self.config.model
         respondent = TorchRespondent(model.eval(), self.tokenizer, talk, hardware.eval_batch_tokens, model_config.max_length)
-        texts = respondent.complete([chat.prompt(s, talk) for s in self.samples], self.config.method.max_completion_length)
+        texts = respondent.complete(self.samples, self.config.method.max_completion_length)
         model.train(training)
-        read = [chat.reader(self.tokenizer, talk)(text) for text in texts]
+        read = [split(text, chat.tags(talk)) for text in texts]
         self.last = (self.composition.score(read, self.samples).total, self.gold.score(read, self.samples).total)
         self.first = self.first or self.last
         proxy, reward = (float(np.nanmean(values)) for values in self.last)

@@ -25,7 +25,7 @@ from trivium.models.adapters import attach
 from trivium.models.load import ADAPTER_DIR, MODEL_DIR, load_base, load_tokenizer, load_trainable
 from trivium.models.quiet import quiet
 from trivium.rewards.compose import Composition
-from trivium.rewards.rehearse import open_composition
+from trivium.rewards.rehearse import proxy, rehearse
 from trivium.sample import Sample
 from trivium.schema import Config, FullAdapter, GrpoMethod, SftMethod, UniformLoss
 from trivium.tracking import Recorder
@@ -72,7 +72,8 @@ def train(config: Config, base: str, prepared: Path, out: Path, *, record: Recor
     with graceful_stop() as stop, quiet(), sft.memory_explained(config):
         questions = read_questions(config, prepared)
         tokenizer = load_tokenizer(config.model, base)
-        composition = open_composition(config, questions.train)
+        composition = proxy(config)
+        rehearse(config, composition, questions.train)
         trainer, board = build(config, base, out, questions, composition, tokenizer)
         watch = GoldWatch(config, composition, questions.held_out, tokenizer, record)
         record.metrics(questions.metrics(), 0)

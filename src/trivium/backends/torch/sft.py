@@ -49,7 +49,9 @@ class Corpus:
         return self.policy.weights if found is None else found * len(found)
 
     def weight_metrics(self) -> dict[str, float]:
-        """Effective sample size, band shares and largest ratio, as `weights/…`."""
+        """Effective sample size, band shares and largest ratio, as `weights/…`; nothing for rows without provenance."""
+        if None in self.rows.authority:
+            return {}
         return weight_report(self.sample_weights(), np.asarray(self.rows.authority, np.float64), self.rows.supervised)
 
 

@@ -11,14 +11,16 @@ from trivium.data.contamination import words_of
 from trivium.data.dedup import normalised
 from trivium.sample import Sample
 
-NEAR = 0.7
+NEAR = 0.75
 """Weighted Jaccard similarity from which two questions are near-equal."""
 
 LONG = 8
 """Words of the shortest reference that ties its questions together: `Yes.` answers many that have nothing in common."""
 
-RECENT = 32
-"""Questions with the same telling word that a new one is compared with, so that templated data stays linear."""
+KEYS, RECENT = 6, 32
+"""Telling words of a question, and recent questions with each of them, that it is compared by: templated data stays linear.
+
+A third of the telling words must be shared."""
 
 
 def asked(sample: Sample) -> str:
@@ -40,27 +42,25 @@ def groups(samples: list[Sample]) -> npt.NDArray[np.int64]:
 def near_equal(questions: list[str]) -> Iterator[tuple[int, int]]:
     """Pairs (earlier, later) of questions that ask the same with a few other words.
 
-    Similarity is that of their sets of words, each word weighted by log(1 + N / number of questions that have it): in
-    `Does Zari carry heat?` the name weighs most, in `What, please, is …` the politeness hardly anything.
+    Similarity is that of their sets of words, each word weighted by log((1 + N) / number of questions that have it): the
+    words of a template weigh nothing, so that two of its questions, about different things, are not near-equal.
     """
     sets = [frozenset(words_of(question)) for question in questions]
     yield from _equal(sets)
     first = {words: i for i, words in reversed(list(enumerate(sets))) if words}
     often = Counter(word for words in sets for word in words)
-    weight = {word: math.log1p(len(sets) / count) for word, count in often.items()}
+    weight = {word: math.log((1 + len(sets)) / count) for word, count in often.items()}
+    totals = {number: sum(weight[word] for word in words) for words, number in first.items()}
     recent: dict[str, deque[int]] = defaultdict(lambda: deque(maxlen=RECENT))
-    totals: dict[int, float] = {}
     for words, number in sorted(first.items(), key=lambda item: item[1]):
-        totals[number] = sum(weight[word] for word in words)
-        telling = list(_telling(words, weight, totals[number]))
-        candidates = {other for word in telling for other in recent[word]}
-        for other in sorted(candidates):
-            if totals[other] * NEAR > totals[number] or totals[number] * NEAR > totals[other]:
-                continue
-            common = sum(weight[word] for word in words & sets[other])
-            if common >= NEAR * (totals[number] + totals[other] - common):
-                yield other, number
-        for word in telling:
+        keys = [word for word in _telling(words, weight, totals[number]) if often[word] > 1][:KEYS]
+        shared = Counter(other for word in keys for other in recent[word])
+        for other, count in shared.items():
+            if count * 3 >= len(keys) and totals[other] * NEAR <= totals[number] <= totals[other] / NEAR:
+                common = sum(weight[word] for word in words & sets[other])
+                if common >= NEAR * (totals[number] + totals[other] - common):
+                    yield other, number
+        for word in keys:
             recent[word].append(number)
 
 

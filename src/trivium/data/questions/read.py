@@ -17,7 +17,7 @@ from trivium.schema import DatasetConfig
 
 @dataclass
 class SourceFile:
-    """A file that was read: its name below `dataset.path`, sha256 (hex), rows, and how many of them were left out."""
+    """A file: its name below `dataset.path`, sha256 (hex, empty when unreadable), rows, and how many lines were left out."""
 
     file: str
     sha256: str
@@ -53,20 +53,21 @@ class Reader:
 
     def _of_file(self, path: Path, root: Path) -> Iterator[Sample]:
         name, before = name_of(path, root), self._rejects.count
+        source = SourceFile(name, "")
+        self.sources.append(source)
         try:
-            source = SourceFile(name, file_hash(path))
-            self.sources.append(source)
+            source.sha256 = file_hash(path)
             if path.suffix.lower() == ".txt":
                 raise BadRow("a text file holds no questions", "give .jsonl or .parquet")
             for line, row in rows_of(path, name, self._rejects):
                 source.rows += 1
                 if (sample := self._of_row(row, name, line)) is not None:
                     yield sample
-            source.rejected = self._rejects.count - before
         except BadRow as problem:
             self._rejects.add(name, None, problem)
         except OSError as error:
             self._rejects.add(name, None, BadRow("unreadable file", error.strerror or str(error)))
+        source.rejected = self._rejects.count - before
 
     def _of_row(self, row: dict[str, Any], name: str, line: int) -> Sample | None:
         try:
@@ -96,7 +97,7 @@ class Reader:
                 f"dataset.questions.validation=strict: {rejects.first()}{more}. Mend the rows, or set "
                 "dataset.questions.validation=lenient to leave out only what has no question."
             )
+        self._rows.check_columns()
         if not count:
             first = f" The first: {rejects.first()}." if rejects.count else ""
             raise DataError(f"dataset.path: no question in {root}; {rejects.count} lines or files were rejected.{first}")
-        self._rows.check_columns()

@@ -77,6 +77,8 @@ class Rows:
 
     def check_columns(self) -> None:
         """Raise `DataError` for a name in `dataset.fields`, or a `questions.group`, that no row had."""
+        if not self._columns:
+            return
         for ours, theirs in self._config.fields.items():
             require_column(f"dataset.fields.{ours}", theirs, self._columns)
         if self._config.questions.group is not None:

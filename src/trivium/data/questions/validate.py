@@ -89,7 +89,7 @@ def _path(row: Row, problem: "ErrorDetails") -> list[str | int]:
     for part in problem["loc"]:
         known = range(len(value)) if isinstance(value, list) else value if isinstance(value, Mapping) else ()
         if part in known:
-            value = value[part]  # type: ignore[index]
+            value = value[part]
             path.append(part)
     return [*path, problem["loc"][-1]] if problem["type"] == "missing" else path
 

@@ -16,7 +16,9 @@ Update = Callable[[int, int, Mapping[str, float]], None]
 MAX_LENGTH = 256
 _STEPS, _BATCH, _RATE = 1500, 64, 2e-3
 _PLACES = 16
-_PLAIN_STEPS = 500
+_NEIGHBOURS = 2.0
+_PLAIN_STEPS = 600
+_FLOOR, _RAMP = 0.2, 300
 """Steps in which the share of the plainest pairs falls from all to none."""
 
 
@@ -103,6 +105,7 @@ def _prepare_attention(attention: Any, heads: int) -> None:
             turned = _turn(1 if head % 2 else -1)[rows]
             query[head, : len(rows), words : words + _PLACES] = turned * 1.4
             key[head, : len(rows), words : words + _PLACES] = torch.eye(_PLACES)[rows] * 1.4
+            value[head] *= _NEIGHBOURS
 
 
 def _waves(length: int) -> Any:
@@ -134,7 +137,7 @@ def teach(model: Any, words: Any, rng: random.Random, steps: int, progress: Upda
     """AdamW with warm-up and cosine decay on cross-entropy (nats); plain pairs first, longer ones later."""
     import torch
 
-    optimizer = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=0.01, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _pace(step, steps))
     batches = _batches(words, rng, steps)
     model.train()
@@ -156,7 +159,7 @@ def _batches(words: Any, rng: random.Random, steps: int) -> Iterator[dict[str, A
 
     group = 16
     for start in range(0, steps, group):
-        plain = max(0.0, 1 - start / _PLAIN_STEPS)
+        plain = min(1.0, max(_FLOOR, 1 - (start - _PLAIN_STEPS) / _RAMP))
         lesson = pairs(_BATCH * group, rng, plain=plain)
         encoded = words([p.premise for p in lesson], [p.hypothesis for p in lesson], truncation=True, max_length=MAX_LENGTH)
         order = sorted(range(len(lesson)), key=lambda i: len(encoded["input_ids"][i]))

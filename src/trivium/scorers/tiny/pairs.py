@@ -98,7 +98,7 @@ def _premise(found: Deduction, rng: random.Random) -> tuple[str, list[Claim]]:
 def _with_more(premise: str, facts: list[Claim], rng: random.Random) -> tuple[str, list[Claim]]:
     """The premise among other sentences: claims that do not contradict it, questions, filler, fragments."""
     around: list[str] = []
-    for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 3))):
+    for _ in range(rng.choice((0, 0, 0, 0, 1, 1, 2))):
         other = _varied(rng.choice(facts), rng) if rng.random() < 0.5 else rng.choice(_claims(logic.deduction(rng)))
         if rng.random() < 0.5 and logic.consistent(frozenset((*facts, other))):
             facts = [*facts, other]

@@ -1,0 +1,62 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from trivium.artifact import valid
+from trivium.errors import ModelError
+from trivium.schema import ScorerConfig, ScorersConfig
+from trivium.scorers import load
+from trivium.scores.ask import Embed, Entail
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the embedded scorers that were built, each by a file with its name in it."""
+    names: list[str] = []
+
+    def build(name: str, out: Path, progress: load.Update) -> None:
+        names.append(name)
+        (out / "made").write_text(name)
+
+    monkeypatch.setattr(load, "_build", build)
+    return names
+
+
+def test_an_embedded_scorer_is_built_once(built: list[str], tmp_path: Path) -> None:
+    first = load.embedded("nli", tmp_path)
+    assert load.embedded("nli", tmp_path) == first and first.parent == tmp_path / "scorers" and built == ["nli"]
+    assert (first / "made").read_text() == "nli" and valid(first, first.name.removeprefix("nli-"))
+    (first / "made").write_text("damaged")
+    assert load.embedded("nli", tmp_path) == first and built == ["nli", "nli"]
+    assert load.embedded("syntax", tmp_path).name.startswith("syntax-")
+
+
+def test_only_what_is_needed_is_loaded(built: list[str], tmp_path: Path) -> None:
+    scorers = load.load_scorers(ScorersConfig(), tmp_path, set())
+    assert built == [] and scorers.counters() == {} and scorers.answer([]) == []
+    with pytest.raises(KeyError):
+        scorers.answer([Entail("a", "b")])
+
+
+def test_a_path_replaces_the_embedded_one(built: list[str], tmp_path: Path) -> None:
+    config = ScorersConfig(nli=ScorerConfig(path=str(tmp_path / "none")))
+    with pytest.raises(ModelError, match="reward.scorers.nli.path"):
+        load.load_scorers(config, tmp_path, {"nli"})
+    assert built == []
+
+
+def test_the_embedded_embeddings_through_the_front_door(tiny_scorer: object, tmp_path: Path) -> None:
+    scorers = load.load_scorers(ScorersConfig(), tmp_path, {"embeddings"})
+    one, other, again = scorers.answer([Embed("Zari is a metal."), Embed("Moza is a wax."), Embed("Zari is a metal.")])
+    assert one @ again == pytest.approx(1, abs=1e-5) and one @ other < 0.9
+    counts = scorers.counters()["embeddings"]
+    assert (counts.asked, counts.hits, counts.misses, counts.failed) == (3, 1, 2, 0) and counts.seconds > 0
+
+
+def test_importing_the_room_imports_no_model_library() -> None:
+    import subprocess
+
+    heavy = "torch transformers spacy sentence_transformers"
+    code = f"import sys, trivium.scorers.load, trivium.scorers.tiny; print([m for m in {heavy.split()} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
