@@ -230,6 +230,15 @@ def _kinds_agree(config: Config) -> Iterator[str]:
         yield f"evaluation=provenance reads held-out documents, and {kind}; choose evaluation=coherence or none."
 
 
+def _thinking_can_be_told(config: Config) -> Iterator[str]:
+    talk = config.dataset.chat
+    if not talk.think_open.strip() or not talk.think_close.strip() or talk.think_open == talk.think_close:
+        yield (
+            f"dataset.chat.think_open={talk.think_open!r} and think_close={talk.think_close!r}: give two different tags, for "
+            "example <think> and </think>."
+        )
+
+
 def _scorers_are_there(config: Config) -> Iterator[str]:
     for group in ("scorers", "gold_scorers"):
         for name in ("nli", "embeddings", "syntax"):
@@ -266,5 +275,6 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     _rewards_can_be_given,
     _groups_fill_batches,
     _scorers_are_there,
+    _thinking_can_be_told,
     _best_needs_evaluations,
 )

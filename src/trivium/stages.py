@@ -33,7 +33,8 @@ class Product:
 
 def prepare(config: Config, screen: Screen) -> Product:
     """Scored, balanced, split data in the shared cache; the same data and settings are prepared once."""
-    dataset = replace(config.dataset, chat=ChatConfig(), contamination=ContaminationConfig(), gate="off")
+    chat = config.dataset.chat if config.dataset.kind == "questions" else ChatConfig()
+    dataset = replace(config.dataset, chat=chat, contamination=ContaminationConfig(), gate="off")
     lexicons = _own_files(dataset.provenance.markers, dataset.provenance.priors)
     inputs = tree_hash(Path(config.dataset.path)) if config.dataset.path else {}
     key = key_of(dataset, lexicons, inputs, code_hash("data", "sample.py"))

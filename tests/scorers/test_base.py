@@ -1,3 +1,4 @@
+from collections import Counter
 from typing import Any
 
 from hypothesis import given
@@ -75,7 +76,7 @@ def test_types_and_lone_surrogates_are_told_apart() -> None:
 def test_mixed_questions_go_to_their_scorers_in_one_call_each() -> None:
     class Named:
         def __init__(self, name: str) -> None:
-            self.name, self.failures, self.calls = name, __import__("collections").Counter(), 0
+            self.name, self.failures, self.calls = name, Counter(), 0
 
         def __call__(self, questions: Any) -> list[str]:
             self.calls += 1

@@ -38,7 +38,9 @@ def test_main_memory_counts_as_memory(error: Exception) -> None:
     assert in_batches([1, 1], 10, work, failures) == [None, None] and failures == {"out of memory": 2}
 
 
-@pytest.mark.parametrize("error", [RuntimeError("shape mismatch"), ValueError("out of memory"), IndexError("index out of range")])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("shape mismatch"), ValueError("out of memory"), IndexError("index out of range")]
+)
 def test_any_other_error_is_not_swallowed(error: Exception) -> None:
     def work(batch: list[int]) -> list[int]:
         raise error

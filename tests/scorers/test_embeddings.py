@@ -42,7 +42,13 @@ def test_another_wording_is_nearer_than_a_denial_and_than_another_claim(embeddin
     for _ in range(200):
         found, other = logic.deduction(rng, held_out=True), logic.deduction(rng, held_out=True)
         claim = rng.choice((found.conclusion, found.member, found.rule))
-        texts = (claim.text(), claim.other_text(), claim.negated().text(), claim.negated().other_text(), other.conclusion.text())
+        texts = (
+            claim.text(),
+            claim.other_text(),
+            claim.negated().text(),
+            claim.negated().other_text(),
+            other.conclusion.text(),
+        )
         own, same, *others = vectors(embeddings, *texts)
         above_denial += own @ same > max(own @ others[0], own @ others[1])
         above_other += own @ same > own @ others[2]
@@ -117,7 +123,7 @@ def test_pickles_missing_files_and_foreign_modules(folder: Path, tmp_path: Path)
     (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
     with pytest.raises(ModelError, match=r"pytorch_model.bin \(a pickle"):
         load_embeddings(ScorerConfig(), str(copy))
-    with pytest.raises(ModelError, match="has no modules.json"):
+    with pytest.raises(ModelError, match=r"has no modules\.json"):
         load_embeddings(ScorerConfig(), str(tmp_path))
 
 
@@ -125,11 +131,13 @@ def test_a_hub_id_without_network_names_the_command(monkeypatch: pytest.MonkeyPa
     import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(ModelError, match="hf download trivium-tests/no-such-model.*null for the embedded one"):
+    with pytest.raises(ModelError, match=r"hf download trivium-tests/no-such-model.*null for the embedded one"):
         load_embeddings(ScorerConfig(), "trivium-tests/no-such-model")
 
 
 def test_a_real_model(real_scorer: Callable[[str], str]) -> None:
     embeddings = load_embeddings(ScorerConfig(), real_scorer("all-minilm-l6-v2"))
-    told, same, other = vectors(embeddings, "Copper conducts electricity.", "Copper is a good conductor.", "The museum is closed.")
+    told, same, other = vectors(
+        embeddings, "Copper conducts electricity.", "Copper is a good conductor.", "The museum is closed."
+    )
     assert told.shape == (384,) and told @ same > 0.5 > told @ other

@@ -41,7 +41,7 @@ def test_only_what_is_needed_is_loaded(built: list[str], tmp_path: Path) -> None
 
 def test_a_path_replaces_the_embedded_one(built: list[str], tmp_path: Path) -> None:
     config = ScorersConfig(nli=ScorerConfig(path=str(tmp_path / "none")))
-    with pytest.raises(ModelError, match="reward.scorers.nli.path"):
+    with pytest.raises(ModelError, match=r"reward\.scorers\.nli\.path"):
         load.load_scorers(config, tmp_path, {"nli"})
     assert built == []
 

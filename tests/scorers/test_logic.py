@@ -67,4 +67,6 @@ def test_pairs_have_all_labels_and_the_held_out_ones_are_never_taught() -> None:
     taught, held_out = pairs(3000, random.Random(0)), pairs(3000, random.Random(0), held_out=True)
     assert min(Counter(pair.label for pair in taught).values()) > 500
     assert taught[:50] == pairs(3000, random.Random(0))[:50]
-    assert not {(p.premise, p.hypothesis) for p in taught if len(p.premise) > 60} & {(p.premise, p.hypothesis) for p in held_out}
+    assert not {(p.premise, p.hypothesis) for p in taught if len(p.premise) > 60} & {
+        (p.premise, p.hypothesis) for p in held_out
+    }

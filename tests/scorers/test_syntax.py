@@ -93,7 +93,7 @@ def test_a_missing_pipeline_names_the_ways_out(path: str) -> None:
 
 
 def test_a_package_that_is_no_pipeline_is_not_imported() -> None:
-    with pytest.raises(ModelError, match="the package antigravity holds no spaCy|no installed package antigravity"):
+    with pytest.raises(ModelError, match=r"the package antigravity holds no spaCy|no installed package antigravity"):
         load_syntax(ScorerConfig(), "antigravity")
 
 
@@ -111,9 +111,17 @@ def edit(folder: Path, before: str, after: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ('factory = "tagger"', 'factory = "my_tagger"', r"the component tagger of .* is made by my_tagger, which is not spaCy's own"),
+        (
+            'factory = "tagger"',
+            'factory = "my_tagger"',
+            r"the component tagger of .* is made by my_tagger, which is not spaCy's own",
+        ),
         ('factory = "tagger"', 'source = "other"', "the component tagger of .* is made by other"),
-        ("before_creation = null", 'before_creation = {"@callbacks":"own.run.v1"}', "before_creation.@callbacks of .* is own.run.v1"),
+        (
+            "before_creation = null",
+            'before_creation = {"@callbacks":"own.run.v1"}',
+            "before_creation.@callbacks of .* is own.run.v1",
+        ),
         ("spacy.Tok2Vec.v2", "own.Tok2Vec.v2", "components.tok2vec.model.@architectures of .* is own.Tok2Vec.v2"),
     ],
 )
@@ -130,7 +138,7 @@ def test_damaged_and_foreign_folders_are_named(damaged: Path, tmp_path: Path) ->
     (damaged / "config.cfg").write_text("[nlp\n")
     with pytest.raises(ModelError, match="cannot be read"):
         load_syntax(ScorerConfig(), str(damaged))
-    with pytest.raises(ModelError, match="has no config.cfg"):
+    with pytest.raises(ModelError, match=r"has no config\.cfg"):
         load_syntax(ScorerConfig(), str(tmp_path))
 
 

@@ -73,5 +73,5 @@ def _scorers(config: Config, which: ScorersConfig) -> Scorers:
     """The models of a set, opened once in a process: the same settings share models and what was asked of them."""
     key = f"{config.cache_dir} {which}"
     if key not in _opened:
-        _opened[key] = load_scorers(which, config.cache_dir)
+        _opened[key] = load_scorers(which, config.cache_dir, ("nli", "embeddings", "syntax"))
     return _opened[key]

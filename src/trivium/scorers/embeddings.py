@@ -9,9 +9,9 @@ import numpy as np
 
 from trivium.errors import ModelError
 from trivium.models.quiet import quiet
+from trivium.schema import ScorerConfig
 from trivium.scorers.batches import in_batches
 from trivium.scorers.places import explained, local, read_json, require_device, require_safetensors
-from trivium.schema import ScorerConfig
 from trivium.scores.ask import Embed, Vector
 from trivium.scores.words import plain
 

@@ -47,7 +47,9 @@ def load_scorers(
     One without a path is the embedded one, built once into the cache. Raises `ModelError` where a model cannot be used, and
     `ConfigError` where its device is not there.
     """
-    return Scorers({name: _load(name, getattr(config, name), Path(cache_dir), progress) for name in NAMES.values() if name in which})
+    return Scorers(
+        {name: _load(name, getattr(config, name), Path(cache_dir), progress) for name in NAMES.values() if name in which}
+    )
 
 
 def embedded(name: str, cache_dir: Path, progress: Update = lambda *_: None) -> Path:

@@ -6,9 +6,9 @@ from typing import Any
 
 from trivium.errors import ModelError
 from trivium.models.quiet import quiet
+from trivium.schema import ScorerConfig
 from trivium.scorers.batches import in_batches
 from trivium.scorers.places import explained, local, require_device, require_safetensors
-from trivium.schema import ScorerConfig
 from trivium.scores.ask import Entail, Entailment
 from trivium.scores.words import plain
 
@@ -102,13 +102,13 @@ def label_order(id2label: dict[int, str], named: Sequence[str] | None, path: str
     labels = own if named is None else list(named)
     if len(labels) != len(own):
         raise ModelError(
-            f"reward.scorers.nli.labels names {len(labels)} labels, but {path} has {len(own)}; name them all in the model's order."
+            f"reward.scorers.nli.labels names {len(labels)} labels, but {path} has {len(own)}; name all in the model's order."
         )
     order = [_meaning(label) for label in labels]
     if sorted(map(str, order)) not in (["contradiction", "entailment", "neutral"], ["entailment", "neutral"]):
         raise ModelError(
-            f"reward.scorers.nli: the labels of {path} are {', '.join(labels)}, which do not say which is entailment, neutral and "
-            "contradiction; name them in the model's order, for example "
+            f"reward.scorers.nli: the labels of {path} are {', '.join(labels)}, which do not say which is entailment, neutral "
+            "and contradiction; name them in the model's order, for example "
             "reward.scorers.nli.labels=[contradiction,neutral,entailment], as its model card tells."
         )
     return [str(meaning) for meaning in order]

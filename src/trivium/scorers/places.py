@@ -21,10 +21,14 @@ def local(path: str, name: str, needed: str = "config.json") -> Path | None:
     folder = Path(path).expanduser()
     if folder.is_dir():
         if not (folder / needed).is_file():
-            raise ModelError(f"{setting(name)}: {path} has no {needed}, so it is not such a model; name the folder that has it.")
+            raise ModelError(
+                f"{setting(name)}: {path} has no {needed}, so it is not such a model; name the folder that has it."
+            )
         return folder
     if folder.exists() or folder.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:
-        raise ModelError(f"{setting(name)}: {path} is not a folder; name a model's folder or a hub id, or set null for the embedded one.")
+        raise ModelError(
+            f"{setting(name)}: {path} is not a folder; name a model's folder or a hub id, or set null for the embedded one."
+        )
     return None
 
 

@@ -3,14 +3,13 @@
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from trivium.errors import ModelError
 from trivium.schema import ScorerConfig
-from trivium.scorers.places import explained, read_json
+from trivium.scorers.places import explained
 from trivium.scores.ask import Parse, Syntax, Token
 from trivium.scores.words import plain
 
@@ -69,7 +68,9 @@ def load_syntax(config: ScorerConfig, path: str) -> Parser:
 
         pipeline = spacy.load(folder)
     if "parser" not in pipeline.pipe_names:
-        raise ModelError(f"{_KEY}: {path} has no parser (it has {', '.join(pipeline.pipe_names) or 'nothing'}); name one that has.")
+        raise ModelError(
+            f"{_KEY}: {path} has no parser (it has {', '.join(pipeline.pipe_names) or 'nothing'}); name one that has."
+        )
     return Parser(pipeline, config.batch_tokens)
 
 
@@ -87,8 +88,8 @@ def _folder(path: str) -> Path:
             return file.parent
         raise ModelError(f"{_KEY}: the package {path} holds no spaCy pipeline; name one that does, or a folder.")
     raise ModelError(
-        f"{_KEY}: there is no folder and no installed package {path}; install it with `python -m spacy download {Path(path).name}`, "
-        "or set it to a spaCy pipeline's folder, or to null for the embedded one."
+        f"{_KEY}: there is no folder and no installed package {path}; install it with "
+        f"`python -m spacy download {Path(path).name}`, or set it to a spaCy pipeline's folder, or to null for the embedded one."
     )
 
 
@@ -105,8 +106,8 @@ def _require_own_parts(folder: Path) -> None:
         factory = component.get("factory")
         if factory not in allowed:
             raise ModelError(
-                f"{_KEY}: the component {name} of {folder} is made by {factory or component.get('source')}, which is not spaCy's "
-                f"own; allowed are {', '.join(sorted(allowed))}. Name another pipeline, such as en_core_web_sm."
+                f"{_KEY}: the component {name} of {folder} is made by {factory or component.get('source')}, which is not "
+                f"spaCy's own; allowed are {', '.join(sorted(allowed))}. Name another pipeline, such as en_core_web_sm."
             )
     for place, made in _registered({key: config.get(key, {}) for key in ("nlp", "components")}, ""):
         if not made.startswith(_OWN_NAMES):

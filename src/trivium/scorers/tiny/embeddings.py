@@ -20,7 +20,7 @@ def build_embeddings(out: Path, seed: int, steps: int = _STEPS) -> None:
     """Write the model into `out` as an ordinary sentence-transformers directory; the same seed gives the same weights."""
     import torch
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Normalize, StaticEmbedding
+    from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 
     words = tokenizer(_MAX_LENGTH)
     with torch.random.fork_rng(devices=[]), one_thread():
@@ -33,14 +33,14 @@ def build_embeddings(out: Path, seed: int, steps: int = _STEPS) -> None:
 
 
 def teach(table: Any, words: Any, rng: random.Random, steps: int) -> None:
-    """Adam on the contrastive loss (nats) of a batch: each text finds its other wording among those of all others and denials."""
+    """Adam on the contrastive loss (nats) of a batch: a text finds its other wording among all others and denials."""
     import torch
 
-    optimizer = torch.optim.Adam(table.parameters(), lr=_RATE)
+    optimizer: Any = torch.optim.Adam(table.parameters(), lr=_RATE)
     for texts, others in _lessons(rng, steps):
         near = torch.nn.functional.normalize(_vectors(table, words, texts))
         far = torch.nn.functional.normalize(_vectors(table, words, others))
-        loss = torch.nn.functional.cross_entropy(_SCALE * near @ far.T, torch.arange(len(texts)))
+        loss: Any = torch.nn.functional.cross_entropy(_SCALE * near @ far.T, torch.arange(len(texts)))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -35,8 +35,8 @@ SENTENCES = (
     "These substances have been studied for a long time.",
 )
 
-WORDS = tuple(
-    """time year people way day man thing woman life child world school state family student group country problem hand part
+_WORDS = """
+    time year people way day man thing woman life child world school state family student group country problem hand part
     place case week company system program work government number night point home water room mother area money story fact
     month lot right study book eye job word business issue side head house service friend father power hour game line end
     member law car city community name president team minute idea body information back parent face others level office door
@@ -46,8 +46,9 @@ WORDS = tuple(
     here when where why how what which who whose this that these those it its he she they we you i his her their our your
     of to in for on with at by from up about into over after new good first last long great little old big high small large
     next early young important few public bad able say get make go know take see come think look want give use find tell ask
-    seem feel try leave call""".split()
-)
+    seem feel try leave call
+"""
+WORDS = tuple(_WORDS.split())
 
 
 def filler(rng: random.Random) -> str:

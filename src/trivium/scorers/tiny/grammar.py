@@ -60,7 +60,7 @@ def sentence(rng: random.Random) -> Tree:
         root = _question(rng)
     else:
         return tree(_general(rng))
-    root.after.append(Node("?" if 0.6 <= form else ".", ".", "punct"))
+    root.after.append(Node("?" if form >= 0.6 else ".", ".", "punct"))
     return tree(root)
 
 
@@ -78,7 +78,9 @@ def _claim(rng: random.Random, dep: str = "ROOT") -> Node:
         return _passive(what, holds, _name(rng, "pobj"), dep)
     found = Node(what.does.split()[0], "VBZ", dep, after=[_noun(what, "dobj")])
     subject = _thing("a" if form < 0.88 else "every" if holds else "no", kind, "nsubj")
-    found.before = [subject, *([Node("always" if holds else "never", "RB", "advmod" if holds else "neg")] if form < 0.88 else [])]
+    found.before = [subject]
+    if form < 0.88:
+        found.before.append(Node("always", "RB", "advmod") if holds else Node("never", "RB", "neg"))
     return found
 
 
@@ -117,13 +119,27 @@ def _question(rng: random.Random) -> Node:
     return Node(what.does.split()[0], "VBZ", "ROOT", [_thing("which", kind, "nsubj", det="WDT")], [_noun(what, "dobj")])
 
 
-_ADJECTIVES = "old quiet new small large good important difficult careful long bright heavy early common strange".split()
-_NOUNS = "house river teacher town book plan chapter question answer idea city history student method result reason house".split()
-_PAST = "described found studied visited wrote changed measured explained bought noticed".split()
-_PLAIN = "describe find study visit write change measure explain buy notice help".split()
-_ADVERBS = "slowly often carefully again quickly now later".split()
-_PREPOSITIONS = "in near of with from about for after".split()
-_PRONOUNS = "it he she they we you I".split()
+_WORDS = {
+    "adjective": "old quiet new small large good important difficult careful long bright heavy early common strange",
+    "noun": "house river teacher town book plan chapter question answer idea city history student method result reason",
+    "past": "described found studied visited wrote changed measured explained bought noticed",
+    "verb": "describe find study visit write change measure explain buy notice help",
+    "adverb": "slowly often carefully again quickly now later",
+    "preposition": "in near of with from about for after",
+    "pronoun": "it he she they we you I",
+    "modal": "can will should may",
+    "many": "some many two several",
+    "article": "the the a this",
+}
+_TAGS = {
+    "adjective": "JJ", "past": "VBD", "verb": "VB", "adverb": "RB", "preposition": "IN", "pronoun": "PRP", "modal": "MD",
+    "many": "JJ", "article": "DT",
+}  # fmt: skip
+
+
+def _pick(rng: random.Random, sort: str, dep: str) -> Node:
+    """A random word of a sort."""
+    return Node(rng.choice(_WORDS[sort].split()), _TAGS[sort], dep)
 
 
 def _general(rng: random.Random) -> Node:
@@ -131,36 +147,35 @@ def _general(rng: random.Random) -> Node:
     form = rng.random()
     end = Node(rng.choice(".......!"), ".", "punct")
     if form < 0.3:
-        return Node("is", "VBZ", "ROOT", [_phrase(rng, "nsubj")], [Node(rng.choice(_ADJECTIVES), "JJ", "acomp"), end])
+        return Node("is", "VBZ", "ROOT", [_phrase(rng, "nsubj")], [_pick(rng, "adjective", "acomp"), end])
     if form < 0.4:
-        modal = Node(rng.choice(("can", "will", "should", "may")), "MD", "aux")
-        verb = rng.choice(_PLAIN)
-        return Node(verb, "VB", "ROOT", [_subject(rng), modal], [_phrase(rng, "dobj"), end])
+        found = _pick(rng, "verb", "ROOT")
+        found.before, found.after = [_subject(rng), _pick(rng, "modal", "aux")], [_phrase(rng, "dobj"), end]
+        return found
     if form < 0.55:
         there = [Node("there", "EX", "expl")]
         return Node("are", "VBP", "ROOT", there, [_phrase(rng, "attr", many=True), end])
-    after = [_phrase(rng, "dobj")] + ([Node(rng.choice(_ADVERBS), "RB", "advmod")] if rng.random() < 0.3 else [])
-    return Node(rng.choice(_PAST), "VBD", "ROOT", [_subject(rng)], [*after, end])
+    found = _pick(rng, "past", "ROOT")
+    found.before, found.after = [_subject(rng)], [_phrase(rng, "dobj")]
+    found.after += [_pick(rng, "adverb", "advmod"), end] if rng.random() < 0.3 else [end]
+    return found
 
 
 def _subject(rng: random.Random) -> Node:
-    return Node(rng.choice(_PRONOUNS), "PRP", "nsubj") if rng.random() < 0.4 else _phrase(rng, "nsubj")
+    return _pick(rng, "pronoun", "nsubj") if rng.random() < 0.4 else _phrase(rng, "nsubj")
 
 
 def _phrase(rng: random.Random, dep: str, many: bool = False, depth: int = 0) -> Node:
     """A noun with its article, adjectives and a prepositional phrase."""
-    before = [Node(rng.choice(("some", "many", "two")), "JJ", "amod")] if many else [_article(rng)]
+    before = [_pick(rng, "many", "amod") if many else _pick(rng, "article", "det")]
     if rng.random() < 0.4:
-        before.append(Node(rng.choice(_ADJECTIVES), "JJ", "amod"))
-    noun = rng.choice(_NOUNS)
+        before.append(_pick(rng, "adjective", "amod"))
+    noun = rng.choice(_WORDS["noun"].split())
     found = Node(f"{noun}s" if many else noun, "NNS" if many else "NN", dep, before)
     if depth < 1 and rng.random() < 0.35:
-        found.after = [Node(rng.choice(_PREPOSITIONS), "IN", "prep", after=[_phrase(rng, "pobj", depth=depth + 1)])]
+        found.after = [_pick(rng, "preposition", "prep")]
+        found.after[0].after = [_phrase(rng, "pobj", depth=depth + 1)]
     return found
-
-
-def _article(rng: random.Random) -> Node:
-    return Node(rng.choice(("the", "the", "a", "this")), "DT", "det")
 
 
 def _name(rng: random.Random, dep: str) -> Node:

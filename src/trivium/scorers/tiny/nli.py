@@ -8,7 +8,7 @@ from typing import Any
 
 from trivium.scorers.tiny.lessons import one_thread
 from trivium.scorers.tiny.logic import LABELS
-from trivium.scorers.tiny.pairs import Pair, pairs
+from trivium.scorers.tiny.pairs import pairs
 from trivium.scorers.tiny.words import same_words, tokenizer
 
 Update = Callable[[int, int, Mapping[str, float]], None]
@@ -57,7 +57,7 @@ def make_model(words: Any, hidden: int = 96, layers: int = 3, heads: int = 4) ->
         id2label=dict(enumerate(LABELS)),
         label2id={label: i for i, label in enumerate(LABELS)},
     )
-    model = BertForSequenceClassification(config)
+    model: Any = BertForSequenceClassification(config)
     with torch.no_grad():
         _prepare_embeddings(model.bert.embeddings, words)
         for layer in model.bert.encoder.layer:

@@ -36,10 +36,10 @@ def _plain(rng: random.Random, held_out: bool) -> Pair:
 
 def _pair(rng: random.Random, held_out: bool) -> Pair:
     kinds: tuple[tuple[float, Callable[[random.Random, bool], Pair]], ...] = (
-        (0.5, _about_a_claim),
+        (0.42, _about_a_claim),
         (0.25, _about_a_compound),
-        (0.15, _about_noise),
-        (0.1, _in_noise),
+        (0.18, _about_noise),
+        (0.15, _in_noise),
     )
     return rng.choices([make for _, make in kinds], [share for share, _ in kinds])[0](rng, held_out)
 

@@ -13,9 +13,9 @@ from trivium.scorers.tiny.lessons import one_thread
 _SENTENCES, _EPOCHS, _BATCH = 600, 5, 24
 _WIDTH, _DEPTH, _ROWS = 48, 3, (1500, 500, 500, 300)
 _POS = {
-    "DT": "DET", "WDT": "DET", "NN": "NOUN", "NNS": "NOUN", "NNP": "PROPN", "PRP": "PRON", "WP": "PRON", "EX": "PRON",
-    "VBZ": "VERB", "VB": "VERB", "VBN": "VERB", "VBD": "VERB", "VBP": "VERB", "MD": "AUX", "RB": "ADV", "JJ": "ADJ", "IN": "ADP",
-    "CC": "CCONJ", "UH": "INTJ", ",": "PUNCT", ".": "PUNCT",
+    "DT": "DET", "WDT": "DET", "NN": "NOUN", "NNS": "NOUN", "NNP": "PROPN", "PRP": "PRON", "WP": "PRON",
+    "EX": "PRON", "VBZ": "VERB", "VB": "VERB", "VBN": "VERB", "VBD": "VERB", "VBP": "VERB", "MD": "AUX", "RB": "ADV", "JJ": "ADJ",
+    "IN": "ADP", "CC": "CCONJ", "UH": "INTJ", ",": "PUNCT", ".": "PUNCT",
 }  # fmt: skip
 """Universal parts of speech by tag; words in `_EXCEPTIONS` have their own."""
 _EXCEPTIONS = {"is": "AUX", "are": "AUX", "does": "AUX", "not": "PART", "because": "SCONJ", "since": "SCONJ"}
@@ -81,7 +81,13 @@ def _reading() -> dict[str, Any]:
         "rows": list(_ROWS),
         "include_static_vectors": False,
     }
-    encode = {"@architectures": "spacy.MaxoutWindowEncoder.v2", "width": _WIDTH, "depth": _DEPTH, "window_size": 1, "maxout_pieces": 3}
+    encode = {
+        "@architectures": "spacy.MaxoutWindowEncoder.v2",
+        "width": _WIDTH,
+        "depth": _DEPTH,
+        "window_size": 1,
+        "maxout_pieces": 3,
+    }
     return {"@architectures": "spacy.Tok2Vec.v2", "embed": embed, "encode": encode}
 
 
@@ -119,7 +125,7 @@ def _own_randomness(seed: int) -> Iterator[None]:
     """spaCy draws from the global generators; what they were is put back afterwards."""
     import numpy as np
     import torch
-    from spacy.util import fix_random_seed
+    from thinc.api import fix_random_seed
 
     python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng():

@@ -7,8 +7,11 @@ from trivium.data.logic_world import KINDS, NAMES, PROPERTIES, plural
 from trivium.scorers.tiny.filler import SENTENCES, WORDS
 
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
-_SPOKEN = """a an always is not does do belong belongs to the every no yes because and since so therefore reason that true by what kind
-recorded about which of it false""".split()
+_SPOKEN = """
+    a an always is not does do belong belongs to the every no yes
+    because and since so therefore reason that true by what kind
+    recorded about which of it false
+"""
 
 
 def vocabulary() -> list[str]:
@@ -17,7 +20,7 @@ def vocabulary() -> list[str]:
     spelt = [*characters, *(f"##{c}" for c in characters)]
     properties = (word for what in PROPERTIES for text in what for word in text.split())
     general = (word.strip(".,!?").lower() for text in SENTENCES for word in text.split())
-    told = [*_SPOKEN, *properties, *KINDS, *map(plural, KINDS), *(name.lower() for name in NAMES), *general, *WORDS]
+    told = [*_SPOKEN.split(), *properties, *KINDS, *map(plural, KINDS), *(name.lower() for name in NAMES), *general, *WORDS]
     return list(dict.fromkeys((PAD, UNKNOWN, START, END, *spelt, *told)))
 
 
@@ -42,7 +45,8 @@ def tokenizer(max_length: int) -> Any:
         pair=f"{START} $A {END} $B:1 {END}:1",
         special_tokens=[(START, ids[START]), (END, ids[END])],
     )
-    return PreTrainedTokenizerFast(
+    make: Any = PreTrainedTokenizerFast
+    return make(
         tokenizer_object=backend,
         pad_token=PAD,
         unk_token=UNKNOWN,
