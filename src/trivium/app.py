@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trivium.arms import Arm, plan
-from trivium.compose import CONFIG_NAME, conf_dir, hydra_at, register_schemas
+from trivium.compose import CONFIG_NAME, conf_dir, files_explained, hydra_at, register_schemas
 from trivium.errors import ConfigError, Interrupted, TriviumError
 from trivium.overrides import checked, is_override, key_of, loosen
 from trivium.schema import Config
@@ -26,7 +26,8 @@ def launch(args: list[str], inspect_only: bool) -> int:
             raise ConfigError("-m and a flag that only inspects (--cfg, --info …) exclude each other; leave one out.")
         if not inspect_only:
             args = _precheck(args)
-        return _run_hydra(args)
+        with files_explained():
+            return _run_hydra(args)
     except TriviumError as error:
         return _say(_problems(error), error.exit_code)
     except (HydraException, OmegaConfBaseException) as error:

@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from trivium.errors import ConfigError
 from trivium.schema import VARIANTS, Config
 
 GROUPS = (*(f.name for f in fields(Config) if is_dataclass(f.type) or f.name in VARIANTS), "preset", "experiment")
@@ -64,14 +65,28 @@ def hydra_at(config_dir: Path | None = None) -> Iterator[None]:
 def compose(overrides: list[str], config_dir: Path | None = None) -> dict[str, Any]:
     """One composed configuration, interpolations resolved.
 
-    Raises `hydra.errors.HydraException` for what cannot be composed at all. Hydra must be initialised.
+    Raises `hydra.errors.HydraException` for what cannot be composed at all, and `ConfigError` for an option file that cannot be
+    read. Hydra must be initialised.
     """
     import hydra
     from omegaconf import OmegaConf
 
     search = [f"hydra.searchpath=[file://{os.path.abspath(config_dir)}]"] if config_dir else []
-    composed = hydra.compose(CONFIG_NAME, [*search, *overrides])
+    with files_explained():
+        composed = hydra.compose(CONFIG_NAME, [*search, *overrides])
     return to_plain(OmegaConf.to_container(composed, resolve=True))
+
+
+@contextmanager
+def files_explained() -> Iterator[None]:
+    """Turn an option file that is no YAML, or names a key twice, into a `ConfigError`."""
+    from yaml import YAMLError
+
+    try:
+        yield
+    except (YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"an option file cannot be read: {reason}; write UTF-8 YAML in which every key stands once.") from error
 
 
 def to_plain(container: Any) -> dict[str, Any]:

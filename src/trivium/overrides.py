@@ -10,7 +10,7 @@ from trivium.compose import GROUPS, compose, options
 from trivium.errors import ConfigError
 from trivium.schema import VARIANTS, Config
 
-MAPPINGS = ("arms", "dataset.where", "dataset.fields", "hydra")
+MAPPINGS = ("arms", "dataset.where", "dataset.fields", "reward.terms", "evaluation.scores", "hydra")
 """Keys whose entries are the user's own."""
 
 

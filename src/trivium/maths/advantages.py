@@ -30,14 +30,17 @@ class Shares(NamedTuple):
 
 
 def contributions(rewards: Floats, weights: Floats, group: int, aggregation: str) -> Floats:
-    """What each term adds to each completion's advantage (N, K), before the common scaling.
+    """What each term adds to each completion's advantage (N, K), before that is scaled.
 
-    normalize_then_sum: w (r − mean) / (std + 1e-4) within the group (GDPO, group reward-decoupled normalisation); sum_then_normalize: w (r − mean)
-    (GRPO, Shao et al. 2024). A missing value adds nothing.
+    normalize_then_sum: w (r − mean) / (std + 1e-4) within the group (GDPO, group reward-decoupled normalisation), where a
+    missing value adds nothing; sum_then_normalize: w (r − mean) (GRPO, Shao et al. 2024), where it counts as 0 unless all are
+    missing, as in the trainer's sum.
 
     >>> contributions(np.array([[1.0, 0.0], [0.0, 10.0]]), np.array([1.0, 1.0]), 2, "sum_then_normalize").tolist()
     [[0.5, -5.0], [-0.5, 5.0]]
     """
+    if aggregation == SUM_THEN_NORMALIZE:
+        rewards = np.where(np.isnan(rewards).all(axis=1, keepdims=True), np.nan, np.nan_to_num(rewards))
     grouped = rewards.reshape(-1, group, rewards.shape[1])
     with _empty_allowed():
         centred = grouped - np.nanmean(grouped, axis=1, keepdims=True)
@@ -65,9 +68,13 @@ def advantages(rewards: Floats, weights: Floats, group: int, aggregation: str, s
     return np.asarray(np.nan_to_num(centred / _spread(total, group, scale)), np.float64)
 
 
-def shares(rewards: Floats, weights: Floats, group: int, aggregation: str) -> Shares:
-    """What the terms did in one batch."""
+def shares(rewards: Floats, weights: Floats, group: int, aggregation: str, scale: str = "group") -> Shares:
+    """What the terms did in one batch; the options are those of `advantages`."""
     parts = contributions(rewards, weights, group, aggregation)
+    collapse = _collapse(rewards, parts.sum(axis=1), group)
+    if aggregation == SUM_THEN_NORMALIZE:
+        known = np.where(np.isnan(rewards).all(axis=1), np.nan, parts.sum(axis=1))
+        parts = np.nan_to_num(parts / _spread(known, group, scale)[:, None])
     total = parts.sum(axis=1)
     variance = float(((total - total.mean()) ** 2).sum())
     covariance = ((parts - parts.mean(axis=0)) * (total - total.mean())[:, None]).sum(axis=0)
@@ -77,7 +84,7 @@ def shares(rewards: Floats, weights: Floats, group: int, aggregation: str) -> Sh
     return Shares(
         covariance / variance if variance > 1e-12 else np.zeros(len(weights)),
         flat.mean(axis=0),
-        _collapse(rewards, total, group),
+        collapse,
     )
 
 

@@ -34,7 +34,8 @@ def auc(genuine: Sequence[Floats], attacks: Sequence[Floats], seed: int) -> Esti
     def area(shares: Floats) -> Floats:
         """From the share of each question in a resample (…, Q)."""
         held = shares @ sizes
-        return np.asarray(((shares @ wins) * shares).sum(-1) / (held[..., 0] * held[..., 1]), np.float64)
+        found = ((shares @ wins) * shares).sum(-1) / (held[..., 0] * held[..., 1])
+        return np.asarray(np.round(found, 12), np.float64)
 
     return bootstrap(np.eye(len(pairs)), area, BOOTSTRAP, CONFIDENCE, seed)
 

@@ -82,7 +82,9 @@ def problems_in(config: Config) -> Iterator[str]:
 
 
 def _term(name: str, data: Any, path: str, problems: Problems) -> Term | None:
-    typed = bind_fields(TermConfig, data, path, problems)
+    own = Problems()  # a term that cannot be typed must not silence the next
+    typed = bind_fields(TermConfig, data, path, own)
+    problems.extend(own)
     if typed is None:
         return None
     known = scores()

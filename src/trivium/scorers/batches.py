@@ -8,13 +8,18 @@ from typing import TypeVar
 Answer = TypeVar("Answer")
 
 OUT_OF_MEMORY = "out of memory"
+_FEW, _ALIKE = 8, 0.7
 
 
 def by_length(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Indices in batches, longest first; the padded length of a batch stays within `budget` unless it holds a single one."""
+    """Indices in batches, longest first; the padded length of a batch stays within `budget` unless it holds a single one.
+
+    What is much shorter than the longest of a batch begins the next one, so that little is padded.
+    """
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
+        longest = lengths[batch[0]] if batch else 0
+        if batch and ((len(batch) + 1) * longest > budget or (len(batch) >= _FEW and lengths[index] < _ALIKE * longest)):
             yield batch
             batch = []
         batch.append(index)

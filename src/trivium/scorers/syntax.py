@@ -89,7 +89,7 @@ def _folder(path: str) -> Path:
         raise ModelError(f"{_KEY}: the package {path} holds no spaCy pipeline; name one that does, or a folder.")
     raise ModelError(
         f"{_KEY}: there is no folder and no installed package {path}; install it with "
-        f"`python -m spacy download {Path(path).name}`, or set it to a spaCy pipeline's folder, or to null for the embedded one."
+        f"`python -m spacy download {Path(path).name}`, or set it to a pipeline's folder, or to null for the embedded one."
     )
 
 

@@ -27,9 +27,10 @@ class Board:
         group: int,
         aggregation: str,
         read: Callable[[str], Completion],
+        scale: str = "group",
     ) -> None:
-        self._composition, self._samples, self._group, self._aggregation = composition, samples, group, aggregation
-        self._read = read
+        self._composition, self._samples, self._read = composition, samples, read
+        self._formula = (group, aggregation, scale)
         self._batch: list[Any] | None = None
         self._first_length: float | None = None
         self.newest: dict[str, list[Any]] = {}
@@ -69,12 +70,12 @@ class Board:
         return {f"train/failures/{name}": float(count) for name, count in self.failures.items()}
 
     def _advantages(self) -> list[float]:
-        return advantages(self._table.values, self._table.weights, self._group, self._aggregation).tolist()
+        return advantages(self._table.values, self._table.weights, *self._formula).tolist()
 
     def _metrics(self, read: list[Completion], ids: list[list[int]]) -> dict[str, float]:
         """Per term: coverage, failures, share of the advantages' variance, share of groups without any; and of the batch."""
         table = self._table
-        found = shares(table.values, table.weights, self._group, self._aggregation)
+        found = shares(table.values, table.weights, *self._formula)
         coverage = 1 - np.isnan(table.values).mean(axis=0)
         metrics: dict[str, float] = {}
         for k, name in enumerate(table.names):

@@ -109,7 +109,8 @@ def build(
     """The trainer, ready to run from `base` or from the warm start in `out`, and the board that holds its rewards."""
     method, talk = config.method, config.dataset.chat
     aggregation = method.aggregation or (NORMALIZE_THEN_SUM if len(composition.terms) > 1 else SUM_THEN_NORMALIZE)
-    board = Board(composition, questions.train, method.num_generations, aggregation, chat.reader(tokenizer, talk))
+    read = chat.reader(tokenizer, talk)
+    board = Board(composition, questions.train, method.num_generations, aggregation, read, method.scale_rewards)
     trainer = PolicyTrainer(
         model=_policy(config, base, out / WARM_START),
         reward_funcs=board.functions(),

@@ -52,9 +52,14 @@ WORDS = tuple(_WORDS.split())
 
 
 def filler(rng: random.Random) -> str:
-    """A sentence about nothing in particular, or words at random."""
-    if rng.random() < 0.5:
-        return rng.choice(SENTENCES)
+    """A sentence about nothing in particular or a part of one, a bare yes or no, or words at random."""
+    form = rng.random()
+    if form < 0.55:
+        words = rng.choice(SENTENCES).split()
+        whole = form < 0.35
+        return " ".join(words) if whole else f"{' '.join(words[: rng.randint(2, len(words))]).rstrip('.,!?')}."
+    if form < 0.65:
+        return rng.choice(("Yes.", "No.", "Yes", "No"))
     return f"{' '.join(rng.choices(WORDS, k=rng.randint(2, 10))).capitalize()}."
 
 

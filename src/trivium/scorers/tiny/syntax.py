@@ -14,8 +14,8 @@ _SENTENCES, _EPOCHS, _BATCH = 600, 5, 24
 _WIDTH, _DEPTH, _ROWS = 48, 3, (1500, 500, 500, 300)
 _POS = {
     "DT": "DET", "WDT": "DET", "NN": "NOUN", "NNS": "NOUN", "NNP": "PROPN", "PRP": "PRON", "WP": "PRON",
-    "EX": "PRON", "VBZ": "VERB", "VB": "VERB", "VBN": "VERB", "VBD": "VERB", "VBP": "VERB", "MD": "AUX", "RB": "ADV", "JJ": "ADJ",
-    "IN": "ADP", "CC": "CCONJ", "UH": "INTJ", ",": "PUNCT", ".": "PUNCT",
+    "EX": "PRON", "VBZ": "VERB", "VB": "VERB", "VBN": "VERB", "VBD": "VERB", "VBP": "VERB", "MD": "AUX", "RB": "ADV",
+    "JJ": "ADJ", "IN": "ADP", "CC": "CCONJ", "UH": "INTJ", ",": "PUNCT", ".": "PUNCT",
 }  # fmt: skip
 """Universal parts of speech by tag; words in `_EXCEPTIONS` have their own."""
 _EXCEPTIONS = {"is": "AUX", "are": "AUX", "does": "AUX", "not": "PART", "because": "SCONJ", "since": "SCONJ"}
