@@ -207,6 +207,11 @@ def _groups_fill_batches(config: Config) -> Iterator[str]:
         )
     if method.loss_type == "luspo" and method.importance_sampling_level != "sequence":
         yield "method.loss_type=luspo works on whole sequences; set method.importance_sampling_level=sequence."
+    if method.save_steps and method.save_steps % method.num_iterations:
+        yield (
+            f"method.save_steps={method.save_steps} is not a multiple of method.num_iterations={method.num_iterations}; the "
+            "steps on one batch of completions belong together: set one of them so that it is."
+        )
     if not method.max_steps and not method.warm_start.max_steps:
         yield "method.max_steps=0 trains the warm start only, and there is none; set method.warm_start.max_steps."
 

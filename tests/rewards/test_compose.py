@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trivium.errors import ConfigError
 from trivium.rewards.compose import BLOCKED, RAISED, Composition, Table, climbed
 from trivium.rewards.terms import Term
 from trivium.sample import Sample
@@ -131,10 +132,10 @@ def test_an_answer_missing_in_a_later_round_ends_only_that_score() -> None:
 def raising(error: type[Exception], before: bool) -> Callable[..., Any]:
     def fails(completion: Completion, sample: Sample) -> Asking:
         if before and "bad" in completion.text:
-            raise error("odd input")
+            raise error(f"odd input {completion.text}")
         (found,) = yield [Embed(completion.text)]
         if "bad" in completion.text:
-            raise error("odd input")
+            raise error(f"odd input {completion.text}")
         return float(found)
 
     return fails
@@ -168,6 +169,11 @@ def test_what_no_score_should_raise_is_not_swallowed() -> None:
     assert not any(issubclass(kind, RAISED) for kind in (AssertionError, KeyboardInterrupt, SystemExit, OSError))
     with pytest.raises(AssertionError):
         scored([Term("t", raising(AssertionError, True))], ["bad"])
+
+
+def test_an_option_that_cannot_be_used_is_an_error_and_no_missing_value() -> None:
+    with pytest.raises(ConfigError, match="no such lexicon"):
+        scored([Term("t", raising(ConfigError, False))], ["bad: no such lexicon"])
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])

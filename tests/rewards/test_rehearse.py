@@ -1,7 +1,7 @@
 """A reward set is tried on reference answers before a policy is trained on it; only the models that it asks are opened."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,53 +9,37 @@ import pytest
 
 from trivium.data.micro_qa import documents
 from trivium.errors import ConfigError, ModelError
-from trivium.rewards import rehearse as module
 from trivium.rewards.compose import Composition
 from trivium.rewards.rehearse import as_completion, measures, proxy, rehearse, watcher
+from trivium.rewards.terms import Term
 from trivium.sample import Sample
 from trivium.schema import Config, LogicConfig
 
 ConfigOf = Callable[..., Config]
 SAMPLES = documents(LogicConfig(names=10))
-ASKING = ("experiment=coherence", "reward=none", "reward.terms={n: {fn: meaning.nli_coherence}}")
 
 
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the models that were opened; none can be."""
-    names: list[str] = []
-
-    def refuse(which: Any, cache_dir: str, names_asked: Sequence[str]) -> Any:
-        names.extend(names_asked)
-        raise ModelError("no such model here")
-
-    monkeypatch.setattr(module, "load_scorers", refuse)
-    monkeypatch.setattr(module, "_known", {})
-    return names
-
-
-def test_sets_without_models_open_none(config_of: ConfigOf, tmp_path: Path, opened: list[str]) -> None:
+def test_sets_without_models_open_none(config_of: ConfigOf, tmp_path: Path) -> None:
     config = config_of("experiment=coherence", "reward=lightweight", "evaluation.scores={}", f"cache_dir={tmp_path}")
     read = [as_completion(config, sample) for sample in SAMPLES[:5]]
     rehearse(config, proxy(config), SAMPLES)
     table = watcher(config).score(read, SAMPLES[:5])
     assert table.names == ["gold"] and table.total.tolist() == [1.0] * 5
-    assert opened == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_is_opened_when_a_term_asks_it_and_no_other(config_of: ConfigOf, tmp_path: Path, opened: list[str]) -> None:
-    config = config_of(*ASKING, f"cache_dir={tmp_path}")
-    with pytest.raises(ModelError, match="no such model here"):
-        rehearse(config, proxy(config), SAMPLES)
-    assert opened == ["nli"]
-
-
-def test_a_model_that_is_not_there_is_an_error_and_no_missing_value(config_of: ConfigOf, tmp_path: Path) -> None:
-    (tmp_path / "model").mkdir()
-    config = config_of(*ASKING, f"reward.scorers.nli.path={tmp_path}/model", f"cache_dir={tmp_path}")
-    with pytest.raises(ModelError, match=r"model"):
-        rehearse(config, proxy(config), SAMPLES)
+def test_only_the_model_that_a_term_asks_is_opened_and_one_that_is_not_there_is_no_missing_value(
+    config_of: ConfigOf, tmp_path: Path
+) -> None:
+    names = ("nli", "embeddings", "syntax")
+    for name in names:
+        (tmp_path / f"my_{name}").mkdir()
+    paths = [f"reward.scorers.{name}.path={tmp_path}/my_{name}" for name in names]
+    for fn, opened in (("meaning.nli_coherence", "nli"), ("meaning.semantic_similarity", "embeddings")):
+        config = config_of("experiment=coherence", "reward=none", f"reward.terms={{t: {{fn: {fn}}}}}", *paths)
+        composition = proxy(config)
+        with pytest.raises(ModelError, match=f"my_{opened}"):
+            rehearse(config, composition, SAMPLES)
 
 
 def test_references_are_scored_in_the_think_format(config_of: ConfigOf, tmp_path: Path) -> None:
@@ -68,8 +52,6 @@ def test_references_are_scored_in_the_think_format(config_of: ConfigOf, tmp_path
 
 
 def composed(**fns: Callable[..., Any]) -> Composition:
-    from trivium.rewards.terms import Term
-
     return Composition([Term(name, fn) for name, fn in fns.items()], lambda questions: [])
 
 
@@ -125,7 +107,7 @@ def test_proxy_watcher_and_measures_are_the_configured_terms(config_of: ConfigOf
     assert [term.name for term in measures(config).terms] == ["entailment", "fact_exactness", "format_compliance", "repetition"]
 
 
-def test_the_same_settings_share_models_and_others_do_not(config_of: ConfigOf, opened: list[str]) -> None:
+def test_the_same_settings_share_models_and_others_do_not(config_of: ConfigOf) -> None:
     config = config_of("experiment=coherence")
     other = config_of("experiment=coherence", "reward.gold_scorers.nli.batch_tokens=64")
     assert proxy(config).answer == watcher(config).answer == measures(config).answer

@@ -83,7 +83,7 @@ def test_mixed_questions_go_to_their_scorers_in_one_call_each() -> None:
             return [f"{self.name} {question[0]}" for question in questions]
 
     parts = {name: Named(name) for name in ("nli", "embeddings", "syntax")}
-    scorers = Scorers(parts)
+    scorers = Scorers(parts.__getitem__)
     asked = [Parse("a"), Entail("b", "c"), Embed("d"), Parse("e"), Parse("a")]
     assert scorers.answer(asked) == ["syntax a", "nli b", "embeddings d", "syntax e", "syntax a"]
     assert [part.calls for part in parts.values()] == [1, 1, 1]

@@ -1,4 +1,5 @@
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from trivium.artifact import valid
 from trivium.errors import ModelError
 from trivium.schema import ScorerConfig, ScorersConfig
 from trivium.scorers import load
-from trivium.scores.ask import Embed, Entail
+from trivium.scores.ask import Embed, Entail, Parse
 
 
 @pytest.fixture
@@ -32,22 +33,38 @@ def test_an_embedded_scorer_is_built_once(built: list[str], tmp_path: Path) -> N
     assert load.embedded("syntax", tmp_path).name.startswith("syntax-")
 
 
-def test_only_what_is_needed_is_loaded(built: list[str], tmp_path: Path) -> None:
-    scorers = load.load_scorers(ScorersConfig(), tmp_path, set())
-    assert built == [] and scorers.counters() == {} and scorers.answer([]) == []
-    with pytest.raises(KeyError):
-        scorers.answer([Entail("a", "b")])
+class Silent:
+    """Answers nothing."""
+
+    failures: Counter[str] = Counter()
+
+    def __call__(self, questions: list[object]) -> list[None]:
+        return [None] * len(questions)
+
+
+def test_a_scorer_is_opened_when_it_is_first_asked(built: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def opens(name: str, *_: object) -> object:
+        opened.append(name)
+        return Silent()
+
+    monkeypatch.setattr(load, "open_scorer", opens)
+    scorers = load.load_scorers(ScorersConfig(), tmp_path)
+    assert scorers.counters() == {} and scorers.answer([]) == [] and opened == []
+    scorers.answer([Parse("a"), Parse("b")])
+    assert opened == ["syntax"]
 
 
 def test_a_path_replaces_the_embedded_one(built: list[str], tmp_path: Path) -> None:
     config = ScorersConfig(nli=ScorerConfig(path=str(tmp_path / "none")))
     with pytest.raises(ModelError, match=r"reward\.scorers\.nli\.path"):
-        load.load_scorers(config, tmp_path, {"nli"})
+        load.load_scorers(config, tmp_path).answer([Entail("a", "b")])
     assert built == []
 
 
 def test_the_embedded_embeddings_through_the_front_door(tiny_scorer: object, tmp_path: Path) -> None:
-    scorers = load.load_scorers(ScorersConfig(), tmp_path, {"embeddings"})
+    scorers = load.load_scorers(ScorersConfig(), tmp_path)
     one, other, again = scorers.answer([Embed("Zari is a metal."), Embed("Moza is a wax."), Embed("Zari is a metal.")])
     assert one @ again == pytest.approx(1, abs=1e-5) and one @ other < 0.9
     counts = scorers.counters()["embeddings"]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from trivium.errors import TriviumError
 from trivium.rewards.terms import Term
 from trivium.sample import Sample
 from trivium.scores.ask import Asking, Question
@@ -91,12 +92,17 @@ class Composition:
         return found
 
     def _advance(self, job: _Job, reply: list[Any] | None, found: Floats, failures: Counter[str]) -> Sequence[Question] | None:
-        """Let a score go on: what it asks next, or None when it has ended, its value in the table."""
+        """Let a score go on: what it asks next, or None when it has ended, its value in the table.
+
+        An option that names a missing file, and the like, is no odd input: the error passes through.
+        """
         name = self.terms[job.column].name
         try:
             return job.asking.send(reply)
         except StopIteration as stop:
             value = stop.value
+        except TriviumError:
+            raise
         except RAISED as error:
             failures[name] += 1
             self._tell(name, error)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,8 +11,7 @@ from trivium.rewards.compose import Composition
 from trivium.rewards.terms import gold, terms
 from trivium.sample import Sample
 from trivium.schema import Config, ScorersConfig
-from trivium.scorers.load import NAMES, Scorers, load_scorers
-from trivium.scores.ask import Question
+from trivium.scorers.load import Scorers, load_scorers
 from trivium.scores.completion import Completion, joined, split
 
 logger = logging.getLogger(__name__)
@@ -25,18 +23,18 @@ TRIED = 16
 
 def proxy(config: Config) -> Composition:
     """The rewards that the policy is trained on."""
-    return Composition(terms(config.reward.terms), _models(config, config.reward.scorers).answer)
+    return Composition(terms(config.reward.terms), _scorers(config, config.reward.scorers).answer)
 
 
 def watcher(config: Config) -> Composition:
     """The gold reward, which the policy is never trained on; without terms where there is none."""
-    return Composition(gold(config.reward), _models(config, config.reward.gold_scorers).answer)
+    return Composition(gold(config.reward), _scorers(config, config.reward.gold_scorers).answer)
 
 
 def measures(config: Config) -> Composition:
     """What the evaluation measures beside the gold reward and the proxy."""
     return Composition(
-        terms(config.evaluation.scores, "evaluation.scores"), _models(config, config.reward.gold_scorers).answer
+        terms(config.evaluation.scores, "evaluation.scores"), _scorers(config, config.reward.gold_scorers).answer
     )
 
 
@@ -68,31 +66,9 @@ def as_completion(config: Config, sample: Sample) -> Completion:
     return split(joined(sample.thinking or "…", sample.reference or "", tags), tags)
 
 
-class _Models:
-    """The models of a set; each is opened when it is first asked, so that rewards without models need none."""
-
-    def __init__(self, which: ScorersConfig, cache_dir: str) -> None:
-        self._which, self._cache_dir = which, cache_dir
-        self._opened: dict[str, Scorers] = {}
-
-    def answer(self, questions: Sequence[Question]) -> list[Any]:
-        """Answers in order, None where none could be had; raises what opening a model raises."""
-        answers: list[Any] = [None] * len(questions)
-        for kind in dict.fromkeys(map(type, questions)):
-            where = [i for i, question in enumerate(questions) if type(question) is kind]
-            for i, found in zip(where, self._open(NAMES[kind]).answer([questions[i] for i in where]), strict=True):
-                answers[i] = found
-        return answers
-
-    def _open(self, name: str) -> Scorers:
-        if name not in self._opened:
-            self._opened[name] = load_scorers(self._which, self._cache_dir, (name,))
-        return self._opened[name]
+_known: dict[str, Scorers] = {}
 
 
-_known: dict[str, _Models] = {}
-
-
-def _models(config: Config, which: ScorersConfig) -> _Models:
+def _scorers(config: Config, which: ScorersConfig) -> Scorers:
     """The models of a set, the same in all of a process: the same settings share models and what was asked of them."""
-    return _known.setdefault(f"{config.cache_dir} {which}", _Models(which, config.cache_dir))
+    return _known.setdefault(f"{config.cache_dir} {which}", load_scorers(which, config.cache_dir))

@@ -17,8 +17,8 @@ from trivium.scores.words import words
 
 _RUN = 4
 """Words in a row that nonsense must not share with a reference of twice as many or more."""
-_STARTS, _WIDTH = 5, 4
-"""Texts that are climbed from, and changes of each that are tried at once."""
+_STARTS, _FINALISTS, _BATCH = 5, 2, 20
+"""Texts that are climbed from, how many of them in the second half, and changes that are tried at once."""
 _LONGEST = 300
 """Words of a text, beyond which it does not grow."""
 _TRIES = 12
@@ -72,7 +72,8 @@ class Nonsense:
 def search(composition: Composition, starts: Sequence[Start], mutations: int, seed: int, tags: Tags) -> Nonsense | None:
     """The best-paid nonsense that so many scored changes lead to; None without a start that is certified and scored.
 
-    The starts are those that are paid best, of distinct samples as far as possible. Each round is one call of the composition.
+    The starts are those that are paid best, of distinct samples as far as possible, and the second half of the changes goes to
+    the best of them. Each round is one call of the composition.
     """
     rng = random.Random(f"search {seed}")
     held = {id(start.sample): Certificate(start.sample) for start in starts}
@@ -80,10 +81,11 @@ def search(composition: Composition, starts: Sequence[Start], mutations: int, se
     pool = [start.text for start in starts]
     left = mutations
     while climbers and left > 0:
+        if left <= mutations // 2:
+            climbers = sorted(climbers, key=lambda climber: -climber.total)[:_FINALISTS]
         drawn = [
-            (place, _mutant(climber, held[id(climber.sample)], pool, rng, tags))
-            for place, climber in enumerate(climbers)
-            for _ in range(_WIDTH)
+            (place, _mutant(climbers[place], held[id(climbers[place].sample)], pool, rng, tags))
+            for place in (i % len(climbers) for i in range(_BATCH))
         ]
         tried = [(place, text) for place, text in drawn if text is not None][:left]
         if not tried:
@@ -148,7 +150,7 @@ def _mutant(climber: Nonsense, certificate: Certificate, pool: Sequence[str], rn
     )
     for _ in range(_TRIES):
         changed = draft
-        for change in rng.choices(_CHANGES, k=rng.randint(1, 3)):
+        for change in rng.choices(_CHANGES, k=rng.randint(1, 2)):
             changed = change(changed, rng)
         text = changed.head + " ".join(changed.spoken[:_LONGEST])
         if text != climber.text and certificate.holds(split(text, tags).answer):

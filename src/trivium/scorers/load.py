@@ -1,6 +1,6 @@
 """The scorers that some rewards need, and nothing else: loaded once, asked in batches, never asked the same twice."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,37 +19,39 @@ SEED = 0
 
 
 class Scorers:
-    """Answers questions of any type, each type in one batched call of its scorer."""
+    """Answers questions of any type, each type in one batched call of its scorer, which `load` opens when it is first asked."""
 
-    def __init__(self, scorers: Mapping[str, Scorer]) -> None:
-        self._scorers = {name: Cached(scorer) for name, scorer in scorers.items()}
+    def __init__(self, load: Callable[[str], Scorer]) -> None:
+        self._load = load
+        self._scorers: dict[str, Cached] = {}
 
     def answer(self, questions: Sequence[Question]) -> list[Answer | None]:
-        """An answer for each question, in order; None where none could be had. `KeyError` for a type that was not loaded."""
+        """An answer for each question, in order; None where none could be had. Raises what opening a scorer raises."""
         answers: list[Answer | None] = [None] * len(questions)
         for kind, name in NAMES.items():
             where = [i for i, question in enumerate(questions) if isinstance(question, kind)]
             if where:
-                for i, answer in zip(where, self._scorers[name]([questions[i] for i in where]), strict=True):
+                for i, answer in zip(where, self._open(name)([questions[i] for i in where]), strict=True):
                     answers[i] = answer
         return answers
+
+    def _open(self, name: str) -> Cached:
+        if name not in self._scorers:
+            self._scorers[name] = Cached(self._load(name))
+        return self._scorers[name]
 
     def counters(self) -> dict[str, Counters]:
         """What each scorer has done so far, by name."""
         return {name: scorer.counters for name, scorer in self._scorers.items()}
 
 
-def load_scorers(
-    config: ScorersConfig, cache_dir: str | Path, which: Collection[str], progress: Update = lambda *_: None
-) -> Scorers:
-    """The scorers named in `which` (nli, embeddings, syntax).
+def load_scorers(config: ScorersConfig, cache_dir: str | Path, progress: Update = lambda *_: None) -> Scorers:
+    """The scorers (nli, embeddings, syntax) of a configuration, each opened when it is first asked.
 
-    One without a path is the embedded one, built once into the cache. Raises `ModelError` where a model cannot be used, and
-    `ConfigError` where its device is not there.
+    One without a path is the embedded one, built once into the cache. Opening raises `ModelError` where a model cannot be used,
+    and `ConfigError` where its device is not there.
     """
-    return Scorers(
-        {name: _load(name, getattr(config, name), Path(cache_dir), progress) for name in NAMES.values() if name in which}
-    )
+    return Scorers(lambda name: open_scorer(name, getattr(config, name), Path(cache_dir), progress))
 
 
 def embedded(name: str, cache_dir: Path, progress: Update = lambda *_: None) -> Path:
@@ -76,7 +78,8 @@ def _build(name: str, out: Path, progress: Update) -> None:
         tiny.build_syntax(out, SEED)
 
 
-def _load(name: str, config: ScorerConfig, cache_dir: Path, progress: Update) -> Scorer:
+def open_scorer(name: str, config: ScorerConfig, cache_dir: Path, progress: Update = lambda *_: None) -> Scorer:
+    """A scorer by itself, without a cache around it."""
     path = config.path if config.path is not None else str(embedded(name, cache_dir, progress))
     if name == "nli":
         from trivium.scorers.nli import load_nli

@@ -21,13 +21,15 @@ from trivium.sample import Sample
 from trivium.schema import LOSS_TYPES, Config, FullAdapter, GrpoMethod, LoraAdapter, RewardConfig, UniformLoss, WarmStart
 
 STEPS = 3
-TERMS = {"overlap": {"fn": "answer.f1"}, "short": {"fn": "repetition.length", "weight": 0.5, "args": {"most": 4}}}
+TERMS = {"overlap": {"fn": "answer.f1"}, "short": {"fn": "repetition.length", "weight": 0.5, "args": {"most": 2}}}
+WORDS = "mass of comet quarry lantern viaduct glacier orchard is grams notebook gives depth as metres dates from"
+"""Words that are one token each, so that even an untrained policy says some of them."""
 NAMES = ("comet", "quarry", "lantern", "viaduct", "glacier", "orchard")
 
 
 def question(i: int) -> Sample:
     name = NAMES[i % len(NAMES)]
-    turns = [f"the depth of the {name} number {i}", f"the {name} is {100 + i} metres"]
+    turns = [f"the depth of the {name} number {i}", f"{WORDS} {name} {100 + i}"]
     messages = [{"role": role, "content": text} for role, text in zip(("user", "assistant"), turns, strict=True)]
     return Sample(id=f"q{i}", messages=messages, thinking="a notebook gives it")
 
@@ -47,7 +49,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def configured(adapter=None, terms=None, gold="answer.f1", **method) -> Config:
-    settings = {"max_steps": STEPS, "total_batch_size": 8, "num_generations": 4, "max_completion_length": 6, **method}
+    settings = {"max_steps": STEPS, "total_batch_size": 8, "num_generations": 4, "max_completion_length": 8, **method}
     settings = {"learning_rate": 5e-3, "gold_steps": 0, "completions_steps": 0, "mask_truncated_completions": False} | settings
     reward = RewardConfig(name="test", terms=TERMS if terms is None else terms, gold={"fn": gold} if gold else {})
     config = Config(
@@ -58,10 +60,10 @@ def configured(adapter=None, terms=None, gold="answer.f1", **method) -> Config:
 
 
 class Watch:
-    """What train reported, and something to do once at a given step."""
+    """What train reported, and something to do at a step of so many."""
 
-    def __init__(self, step: int = -1, act: Callable[[], None] = lambda: None) -> None:
-        self.step, self.act = step, act
+    def __init__(self, at: tuple[int, int] = (-1, -1), act: Callable[[], None] = lambda: None) -> None:
+        self.at, self.act = at, act
         self.lines: list[tuple[int, dict[str, float]]] = []
         self.tables: list[tuple[str, int, dict[str, list]]] = []
         self.steps: list[tuple[int, int]] = []
@@ -74,7 +76,7 @@ class Watch:
 
     def progress(self, step, steps, metrics) -> None:
         self.steps.append((step, steps))
-        if step == self.step:
+        if (step, steps) == self.at:
             self.act()
 
     def values(self, name: str) -> list[float]:
@@ -174,7 +176,8 @@ def test_same_seed_same_weights(random_model, asked, tmp_path):
 
 def test_what_only_watches_changes_no_weight(random_model, asked, tmp_path):
     run(configured(), random_model, asked, tmp_path / "blind")
-    run(configured(gold_steps=1, completions_steps=1, logging_steps=2), random_model, asked, tmp_path / "watched")
+    metrics = run(configured(gold_steps=1, completions_steps=1, logging_steps=2), random_model, asked, tmp_path / "watched")
+    assert math.isfinite(metrics["train/loss"]) and math.isfinite(metrics["train/reward"])
     assert same(tmp_path / "blind", tmp_path / "watched")
 
 
@@ -185,9 +188,10 @@ ADAPTERS = pytest.mark.parametrize("adapter", [LoraAdapter(r=4, lora_dropout=0.1
 @ADAPTERS
 def test_without_steps_the_warm_starts_weights_are_left(random_model, asked, tmp_path, adapter):
     watch = Watch()
-    metrics = run(configured(adapter=adapter, max_steps=0, warm_start=WARM), random_model, asked, tmp_path, watch)
+    warm = replace(WARM, max_steps=10)
+    metrics = run(configured(adapter=adapter, max_steps=0, warm_start=warm), random_model, asked, tmp_path, watch)
     assert same(tmp_path, tmp_path / "warm_start")
-    assert metrics["train/steps"] == 0 and metrics["warm_start/steps"] == 2 and metrics["warm_start/eval_nll"] > 0
+    assert metrics["train/steps"] == 0 and metrics["warm_start/steps"] == 10 and metrics["warm_start/eval_nll"] > 0
     assert watch.values("warm_start/loss") and not watch.values("loss")
     assert watch.values("train/prompts_seen") == [0.0]
 
@@ -251,7 +255,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(random_model, asked, tmp_p
     config.hardware.per_device_train_batch_size = micro
     run(config, random_model, asked, tmp_path / "whole")
     with pytest.raises(Interrupted, match=r"SIGTERM at step 3 of 6"):
-        run(config, random_model, asked, tmp_path / "parts", Watch(3, terminate))
+        run(config, random_model, asked, tmp_path / "parts", Watch((3, 6), terminate))
     assert not (tmp_path / "parts" / "adapter").exists() and not (tmp_path / "parts" / "model").exists()
     watch = Watch()
     run(config, random_model, asked, tmp_path / "parts", watch)
@@ -262,19 +266,23 @@ def test_interrupted_and_resumed_equals_uninterrupted(random_model, asked, tmp_p
 def test_interrupted_between_two_steps_on_one_batch_and_resumed_equals_uninterrupted(random_model, asked, tmp_path):
     config = configured(max_steps=6, num_iterations=2)
     run(config, random_model, asked, tmp_path / "whole")
-    with pytest.raises(Interrupted):
-        run(config, random_model, asked, tmp_path / "parts", Watch(3, terminate))
+    with pytest.raises(Interrupted, match="at step 4 of 6"):
+        run(config, random_model, asked, tmp_path / "parts", Watch((3, 6), terminate))
     run(config, random_model, asked, tmp_path / "parts")
     assert same(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_resumed_metrics_are_those_of_the_whole_training(random_model, asked, tmp_path):
-    config = configured(max_steps=6, gold_steps=2)
+@pytest.mark.parametrize("at", [(3, 6), (5, 20)], ids=["in the training", "in the warm start"])
+def test_resumed_metrics_are_those_of_the_whole_training(random_model, asked, tmp_path, at):
+    warm = WarmStart(max_steps=20, learning_rate=1e-2, total_batch_size=4)
+    config = configured(FullAdapter(), max_steps=6, gold_steps=2, learning_rate=5e-2, warm_start=warm)
     whole = run(config, random_model, asked, tmp_path / "whole")
-    with pytest.raises(Interrupted):
-        run(config, random_model, asked, tmp_path / "parts", Watch(3, terminate))
+    with pytest.raises(Interrupted, match=f"at step {at[0]} of {at[1]}"):
+        run(config, random_model, asked, tmp_path / "parts", Watch(at, terminate))
     parts = run(config, random_model, asked, tmp_path / "parts")
+    assert whole["gold/proxy_first"] != whole["gold/proxy_last"]
     assert parts == whole
+    assert same(tmp_path / "whole", tmp_path / "parts")
 
 
 def test_too_few_questions_for_a_step_are_a_data_error(random_model, tmp_path):
@@ -284,7 +292,7 @@ def test_too_few_questions_for_a_step_are_a_data_error(random_model, tmp_path):
 
 
 def test_prompts_seen_are_the_distinct_ones_that_were_asked(random_model, asked, tmp_path):
-    for steps, batch, iterations in ((2, 8, 1), (4, 8, 2), (3, 40, 1)):
+    for steps, batch, iterations in ((2, 8, 1), (4, 8, 2), (3, 40, 1), (2, 28, 1), (3, 28, 1)):
         watch = Watch()
         config = configured(max_steps=steps, total_batch_size=batch, num_iterations=iterations, completions_steps=1)
         config.hardware.per_device_train_batch_size = batch
@@ -311,12 +319,11 @@ def test_rewards_that_cannot_be_used_end_the_run_before_a_step(random_model, ask
     assert watch.steps == []
 
 
-def test_a_rewarded_word_is_said_more_often(random_model, asked, tmp_path):
+def test_rewarded_words_are_said_more_often(random_model, asked, tmp_path):
     watch = Watch()
-    config = configured(terms={"short": {"fn": "repetition.length", "args": {"most": 1}}}, max_steps=25, total_batch_size=32)
-    config.method.max_completion_length, config.method.learning_rate = 8, 2e-2
+    config = configured(FullAdapter(), {"overlap": TERMS["overlap"]}, max_steps=25, total_batch_size=32, learning_rate=2e-2)
     config.hardware.per_device_train_batch_size = 32
     run(config, random_model, asked, tmp_path, watch)
     rewards = watch.values("reward")
     print(rewards)
-    assert sum(rewards[-5:]) / 5 > sum(rewards[:5]) / 5 + 0.1
+    assert sum(rewards[-5:]) > 2 * sum(rewards[:5])

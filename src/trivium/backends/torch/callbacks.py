@@ -44,14 +44,14 @@ class Reporter(TrainerCallback):
 
 
 class StopOnSignal(TrainerCallback):
-    """Saves and stops at the end of the step during which a signal came."""
+    """Saves and stops at the end of the step during which a signal came, or of the `every` steps that belong together."""
 
-    def __init__(self, stop: Stop) -> None:
-        self.stop = stop
+    def __init__(self, stop: Stop, every: int = 1) -> None:
+        self.stop, self.every = stop, every
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Look at the flag."""
-        if self.stop:
+        if self.stop and (state.global_step % self.every == 0 or state.global_step == state.max_steps):
             control.should_save = control.should_training_stop = True
 
 

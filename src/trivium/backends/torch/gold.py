@@ -1,5 +1,7 @@
 """What watches a policy while it trains: tables of completions, and the gold reward beside the proxy on held-out prompts."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,21 +34,29 @@ class Tables(TrainerCallback):
 class GoldWatch(TrainerCallback):
     """Asks the policy held-out questions (greedily) and scores the answers by the proxy, which it is trained on, and by the
     gold reward, which it never sees: `gold/proxy` and `gold/reward`, means over the same completions.
+
+    `note` keeps what the policy was worth at its start, for a training that goes on from a checkpoint.
     """
 
     def __init__(
-        self, config: Config, composition: Composition, held_out: list[Sample], tokenizer: Any, record: Recorder
+        self, config: Config, composition: Composition, held_out: list[Sample], tokenizer: Any, record: Recorder, note: Path
     ) -> None:
         self.every, self.record, self.composition = config.method.gold_steps, record, composition
         self.samples = held_out[: config.method.gold_prompts] if self.every else []
         self.gold = watcher(config)
-        self.config, self.tokenizer = config, tokenizer
-        self.first: tuple[Any, Any] | None = None
-        self.last: tuple[Any, Any] | None = None
+        self.config, self.tokenizer, self.note = config, tokenizer, note
+        self.first: tuple[Any, ...] | None = None
+        self.last: tuple[Any, ...] | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
-        """The policy as it starts."""
+        """The policy as it starts, unless that was seen before an interruption."""
+        if state.global_step and self.note.is_file():
+            self.first = tuple(map(np.array, json.loads(self.note.read_text(encoding="utf-8"))))
+            return
         self.look(model, state.global_step)
+        if self.first:
+            self.note.parent.mkdir(parents=True, exist_ok=True)
+            self.note.write_text(json.dumps([values.tolist() for values in self.first]), encoding="utf-8")
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
         """The policy as it is, when it is time."""

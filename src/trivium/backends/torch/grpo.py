@@ -4,11 +4,13 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.utils import RepeatSampler
 
 from trivium.artifact import file_hash, key_of, seal, valid
 from trivium.backends.torch import sft
@@ -32,7 +34,7 @@ from trivium.tracking import Recorder
 
 logger = logging.getLogger(__name__)
 
-WARM_START = "warm_start"
+WARM_START, FIRST_LOOK = "warm_start", "first_look.json"
 SHOWN = ("loss", "reward", "reward_std", "frac_reward_zero_std", "kl", "entropy", "grad_norm", "learning_rate", "step_time")
 GROUPS = ("rewards/", "completions/", "clip_ratio/")
 """Metrics of a training line, by TRL's names, and the groups that are passed on whole."""
@@ -50,15 +52,16 @@ class Questions:
     held_out: list[Sample]
     per_step: int
     steps: int
-
-    @property
-    def seen(self) -> int:
-        """Distinct prompts that the training meets; an epoch leaves out what does not fill a step."""
-        return min(self.per_step * self.steps, len(self.train) // self.per_step * self.per_step)
+    seed: int
 
     def metrics(self) -> dict[str, float]:
-        """Distinct prompts seen, and as a share of the data."""
-        return {"train/prompts_seen": float(self.seen), "train/prompts_share": self.seen / len(self.train)}
+        """Distinct prompts that the training meets, and as a share of the data.
+
+        They are drawn as the trainer draws them: every epoch in a new order, of which the end that fills no step is left out.
+        """
+        epochs = repeat(RepeatSampler(self.train, 1, self.per_step, seed=self.seed))
+        seen = len(set(islice(chain.from_iterable(epochs), self.per_step * self.steps)))
+        return {"train/prompts_seen": float(seen), "train/prompts_share": seen / len(self.train)}
 
 
 def train(config: Config, base: str, prepared: Path, out: Path, *, record: Recorder, progress: Progress) -> dict[str, float]:
@@ -75,10 +78,11 @@ def train(config: Config, base: str, prepared: Path, out: Path, *, record: Recor
         composition = proxy(config)
         rehearse(config, composition, questions.train)
         trainer, board = build(config, base, out, questions, composition, tokenizer)
-        watch = GoldWatch(config, composition, questions.held_out, tokenizer, record)
+        note = trainer.folder / FIRST_LOOK
+        watch = GoldWatch(config, composition, questions.held_out, tokenizer, record, note)
         record.metrics(questions.metrics(), 0)
         trainer.add_callback(Reporter(record.metrics, progress, shown))
-        trainer.add_callback(StopOnSignal(stop))
+        trainer.add_callback(StopOnSignal(stop, config.method.num_iterations))
         trainer.add_callback(Tables(board, record, config.method.completions_steps))
         trainer.add_callback(watch)
         metrics = _run(trainer, config.method, stop)
@@ -94,6 +98,7 @@ def read_questions(config: Config, prepared: Path) -> Questions:
         list(read_samples(prepared / "heldout.jsonl")),
         method.total_batch_size // method.num_generations,
         math.ceil(method.max_steps / method.num_iterations),
+        config.seed,
     )
     if len(found.train) < found.per_step:
         raise DataError(
@@ -204,8 +209,8 @@ def _run(trainer: PolicyTrainer, method: GrpoMethod, stop: Stop) -> dict[str, fl
     resumed = trainer.latest_checkpoint()
     trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     sft.require_finished(trainer, stop)
-    lines = [line for line in trainer.state.log_history if "reward" in line]
-    metrics = {f"train/{name}": float(lines[-1][name]) for name in ("loss", "reward") if lines}
+    last = {name: line[name] for line in trainer.state.log_history for name in ("loss", "reward") if name in line}
+    metrics = {f"train/{name}": float(value) for name, value in last.items()}
     return metrics | {"train/steps": float(trainer.state.global_step)}
 
 
