@@ -1,6 +1,7 @@
 import json
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from trivium.errors import GateError, TrackingError
-from trivium.schema import Config, MlflowTracking
+from trivium.schema import Config, MlflowTracking, WandbTracking
 from trivium.tracking import JsonlTracker, open_tracker
 
 Call = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -87,3 +88,110 @@ def test_a_server_that_is_not_there_is_one_sentence_soon(trivium: Call) -> None:
     assert "MLflow at http://127.0.0.1:9 cannot be used" in done.stderr
     assert "Traceback" not in done.stderr
     assert time.monotonic() - started < 60
+
+
+TABLE: dict[str, list[object]] = {
+    "prompt": ["Does Zari carry heat?", "Привет 你好 😀\n\x00"],
+    "completion": ["", "x" * 5000],
+    "right": [1.0, None],
+    "nothing": [None, None],
+    "advantage": [0.7071, -0.7071],
+}
+
+
+def test_a_table_is_parquet_on_disk_and_one_line_that_says_where(tmp_path: Path) -> None:
+    import pyarrow.parquet
+
+    tracker = JsonlTracker(tmp_path)
+    tracker.table("completions", TABLE, 20)
+    tracker.table("completions", TABLE | {"right": [0.0, 0.0]}, 40)
+    lines = read_jsonl(tmp_path / "metrics.jsonl")
+    assert [line["table"] for line in lines] == ["completions/completions_00020.parquet", "completions/completions_00040.parquet"]
+    read = pyarrow.parquet.read_table(tmp_path / str(lines[0]["table"]))
+    assert read.to_pydict() == TABLE
+    assert sorted(path.suffix for path in (tmp_path / "completions").iterdir()) == [".parquet"] * 2
+
+
+def test_without_any_tracker_metrics_tables_and_tags_are_kept(config_of: Callable[..., Config], tmp_path: Path) -> None:
+    with open_tracker(config_of("tracking=none"), tmp_path, "one") as tracker:
+        tracker.metrics({"reward": 1.0}, 1)
+        tracker.table("completions", TABLE, 1)
+        tracker.tag("proxy_gold_divergence", "true")
+    lines = read_jsonl(tmp_path / "metrics.jsonl")
+    assert [next(iter(set(line) - {"time", "step", "value"})) for line in lines] == ["metrics", "table", "tag", "status"]
+    assert (tmp_path / "completions" / "completions_00001.parquet").is_file()
+    assert tracker.run_id is None
+
+
+def test_mlflow_holds_tables_and_tags(tracked: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracked.tracking.uri)  # where load_table looks for runs
+
+    with open_tracker(tracked, tmp_path / "run", "one") as tracker:
+        tracker.table("completions", TABLE, 3)
+        tracker.table("completions", TABLE, 6)
+        tracker.tag("proxy_gold_divergence", "true")
+    client = mlflow.MlflowClient(tracked.tracking.uri)
+    run = client.get_run(str(tracker.run_id))
+    assert run.data.tags["proxy_gold_divergence"] == "true"
+    listed = [file.path for file in client.list_artifacts(run.info.run_id, "completions")]
+    assert listed == ["completions/completions_00003.json", "completions/completions_00006.json"]
+    read = client.load_table(run.info.experiment_id, listed[0], [run.info.run_id])
+    assert list(read.columns) == list(TABLE)
+    assert read["prompt"].tolist() == TABLE["prompt"] and read["advantage"].tolist() == TABLE["advantage"]
+    assert read["right"][0] == 1.0 and read["right"].isna()[1]
+
+
+@pytest.fixture
+def offline(config_of: Callable[..., Config], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Config:
+    """W&B without an account, a network or a home."""
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    return config_of("tracking=wandb")
+
+
+def test_wandb_offline_writes_a_run_below_the_runs_folder(offline: Config, tmp_path: Path) -> None:
+    pytest.importorskip("wandb")
+    assert isinstance(offline.tracking, WandbTracking) and offline.tracking.mode == "offline"
+    with open_tracker(offline, tmp_path / "run", "one") as tracker:
+        tracker.params({"method.beta": 0.1})
+        tracker.metrics({"reward": 0.25, "rewards/facts/mean": 0.5}, 1)
+        tracker.metrics({"eval/gold_reward": 0.75})
+        tracker.table("completions", TABLE, 1)
+        tracker.tag("proxy_gold_divergence", "true")
+        tracker.dataset("train", "d" * 64, "somewhere", "training")
+        child = tracker.child("uniform", tmp_path / "run" / "arms" / "uniform")
+        child.metrics({"reward": 0.5}, 1)
+        child.finish("ok")
+    (written,) = (tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb")
+    stored = written.read_bytes()
+    for word in (b"rewards/facts/mean", b"method.beta", b"eval/gold_reward", b"proxy_gold_divergence", b"completions"):
+        assert word in stored, word
+    assert list((tmp_path / "run" / "arms" / "uniform" / "wandb").glob("offline-run-*/*.wandb"))
+    assert len(read_jsonl(tmp_path / "run" / "metrics.jsonl")) == 6
+    assert not (Path.cwd() / "wandb").exists()
+
+
+def test_wandb_that_is_not_installed_is_one_sentence(
+    offline: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with (
+        pytest.raises(TrackingError, match=r"tracking=wandb needs the package wandb: pip install wandb"),
+        open_tracker(offline, tmp_path, "one"),
+    ):
+        pass
+
+
+def test_wandb_online_without_an_account_is_one_sentence(offline: Config, tmp_path: Path) -> None:
+    pytest.importorskip("wandb")
+    config = replace(offline, tracking=WandbTracking(mode="online"))
+    with (
+        pytest.raises(TrackingError, match=r"W&B cannot be used .*wandb login.*tracking\.mode=offline"),
+        open_tracker(config, tmp_path, "one"),
+    ):
+        pass

@@ -19,12 +19,19 @@ _SENTENCE = 60
 
 
 def semantic_similarity(
-    completion: Completion, sample: Sample, *, less_echo: bool = True, window_words: int = 120, max_windows: int = 6
+    completion: Completion,
+    sample: Sample,
+    *,
+    less_echo: bool = True,
+    enough: float = 1.0,
+    window_words: int = 120,
+    max_windows: int = 6,
 ) -> Asking:
     """The cosine of the answer to the reference, from −1 to 1; None without a reference, −1 for an empty answer.
 
     A long text is embedded in windows and stands for their mean, so that a wrong tail is seen. With `less_echo` the cosine is
-    put on a scale on which the question itself is worth 0 and the reference 1: repeating the question earns nothing.
+    put on a scale on which the question itself is worth 0 and the reference 1: repeating the question earns nothing. `enough` is
+    the cosine from which the score is 1: below 1, answers that are merely alike are paid in full.
     """
     if not words(sample.reference or ""):
         return None
@@ -38,7 +45,7 @@ def semantic_similarity(
     if cut[2]:
         echo = float(question @ reference)
         near = (near - echo) / max(0.25, 1 - echo)
-    return float(np.clip(near, -1, 1))
+    return float(np.clip(near / max(enough, 1e-9), -1, 1))
 
 
 def nli_coherence(
