@@ -10,7 +10,7 @@ from trivium.binding import nearest
 from trivium.check import bind
 from trivium.compose import conf_dir, defaults_of
 from trivium.errors import ConfigError
-from trivium.schema import Config, DistrustLoss, UniformLoss
+from trivium.schema import CoherenceEvaluation, Config, DistrustLoss, GrpoMethod, UniformLoss
 
 ConfigOf = Callable[..., Config]
 
@@ -145,16 +145,97 @@ def test_nearest_lists_what_is_known_when_nothing_is_near() -> None:
     assert nearest("zzzz", ["alpha", "unit"]) == "known here: alpha, unit."
 
 
+# --- questions and rewards -------------------------------------------------------------------------------------------
+
+
+def asked(config_of: ConfigOf, *overrides: str) -> str:
+    (problem,) = problems_of(config_of, "experiment=coherence", *overrides)
+    return problem
+
+
+def test_the_coherence_experiment_is_grpo_on_questions(config_of: ConfigOf) -> None:
+    config = config_of("experiment=coherence")
+    assert isinstance(config.method, GrpoMethod) and isinstance(config.evaluation, CoherenceEvaluation)
+    assert (config.dataset.kind, config.reward.name, config.reward.gold["fn"]) == (
+        "questions",
+        "full_coherence",
+        "honesty.fact_exactness",
+    )
+    assert config.method.warm_start.max_steps and config.model.build.premises
+
+
+@pytest.mark.parametrize("reward", ["lightweight", "legacy", "anti_hallucination", "firmness", "robust_coherence"])
+def test_another_reward_set_is_one_word(config_of: ConfigOf, reward: str) -> None:
+    assert config_of("experiment=coherence", f"reward={reward}").reward.name == reward
+
+
+FIVE = ["method.num_generations=5", "method.total_batch_size=64"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["reward=none"], "method=grpo needs rewards; choose a set with reward=<option>"),
+        (FIVE, "total_batch_size=64 (completions) is not a multiple of method.num_generations=5"),
+        (FIVE, "for example method.total_batch_size=65"),
+        (["method.num_generations=1"], "method.num_generations: set to 1; allowed: ≥ 2"),
+        (["method.loss_type=luspo"], "set method.importance_sampling_level=sequence"),
+        (["method.loss_type=gpro"], "did you mean `grpo`"),
+        (["method.max_steps=0", "method.warm_start.max_steps=0"], "set method.warm_start.max_steps"),
+        (["method.num_iterations=2", "method.save_steps=5"], "save_steps=5 is not a multiple of method.num_iterations=2"),
+        (["method.aggregation=sum"], "normalize_then_sum, sum_then_normalize"),
+        (["method.beta=-1"], "method.beta: set to -1"),
+        (["loss=distrust"], "no meaning with method=grpo; set loss=uniform"),
+        (["dataset.kind=documents", "evaluation=none", "method=sft"], "choose dataset=<option>"),
+        (["evaluation=provenance"], "evaluation=provenance reads held-out documents"),
+        (["dataset=micro_archive", "evaluation=none", "preset=none"], "method=grpo asks questions"),
+        (["method=sft", "dataset=micro_archive"], "evaluation=coherence asks held-out questions"),
+        (["dataset.chat.think_open=' '"], "give two different tags"),
+        (["dataset.chat.think_close='<think>'"], "give two different tags"),
+        (["reward.scorers.nli.path=./nosuch"], "reward.scorers.nli.path: ./nosuch is not a directory"),
+        (["reward.gold_scorers.syntax.path=/nosuch"], "reward.gold_scorers.syntax.path: /nosuch is not a directory"),
+        (["reward.terms.entailment.fn=meaning.nli_coherance"], "did you mean `meaning.nli_coherence`"),
+        (["reward.terms.entailment.args={window: 3}"], "has no such option"),
+        (["reward.audit=loud"], "strict, warn, off"),
+        (["evaluation.scores.new=7"], "evaluation.scores.new: set to 7"),
+        (["dataset=qa"], "dataset=qa dataset.path=<"),
+        (["tracking=wandb", "tracking.mode=dryrun"], "tracking.mode: set to 'dryrun'; allowed: offline, online"),
+    ],
+)
+def test_what_a_policy_cannot_be_trained_on_is_one_sentence(config_of: ConfigOf, overrides: list[str], said: str) -> None:
+    assert said in asked(config_of, *overrides)
+
+
+def test_a_hub_id_of_a_scorer_is_left_to_the_loader(config_of: ConfigOf) -> None:
+    config = config_of("experiment=coherence", "reward.scorers.nli.path=owner/name")
+    assert config.reward.scorers.nli.path == "owner/name" and config.reward.gold_scorers.nli.path is None
+
+
+def test_without_steps_the_warm_start_is_a_control(config_of: ConfigOf) -> None:
+    assert config_of("experiment=coherence", "method.max_steps=0").method.warm_start.max_steps > 0
+
+
+def test_questions_may_be_fine_tuned_on_too(config_of: ConfigOf) -> None:
+    config = config_of("experiment=coherence", "method=sft", "reward=none")
+    assert config.method.name == "sft" and config.dataset.kind == "questions"
+
+
 OPTIONS = sorted(str(p.relative_to(conf_dir()).with_suffix("")) for p in conf_dir().glob("*/*.yaml"))
+
+
+ASKING = ("dataset/micro_qa", "dataset/qa", "evaluation/coherence", "evaluation/diary", "method/grpo", "preset/tiny_grpo_lora")
+"""Options that only make sense where questions are asked."""
 
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_shipped_option_composes_types_and_checks(config_of: ConfigOf, option: str, tmp_path: Path) -> None:
     group, name = option.split("/")
     needs = {"dataset/folder": [f"dataset.path={tmp_path}"], "model/hf": ["model.path=owner/name"]}.get(option, [])
+    needs += ["experiment=coherence"] if option in ASKING else []
+    needs += [f"dataset.path={tmp_path}"] if option == "dataset/qa" else []
     config = config_of(f"{group}={name}", *needs)
     if hasattr(config, group):
-        assert getattr(config, group).name == name
+        assert getattr(config, group).name == {"evaluation/diary": "coherence"}.get(option, name)
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -97,7 +97,8 @@ def _paths_exist(config: Config) -> Iterator[str]:
             "dataset=folder dataset.path=<folder>."
         )
     elif dataset.path == "":
-        yield "dataset.path: not set; give a folder or file of .txt, .jsonl or .parquet: dataset=folder dataset.path=my/texts."
+        name = dataset.name
+        yield f"dataset.path: not set; give a file or folder of .txt, .jsonl or .parquet: dataset={name} dataset.path=<path>."
     elif dataset.path is not None and Path(dataset.path).is_file() and not dataset.path.lower().endswith(TEXT_FILES):
         yield f"dataset.path: {dataset.path} is none of {', '.join(TEXT_FILES)}; give such a file or a folder of them."
     elif dataset.path is not None and not Path(dataset.path).exists():
@@ -217,7 +218,9 @@ def _groups_fill_batches(config: Config) -> Iterator[str]:
 
 
 def _kinds_agree(config: Config) -> Iterator[str]:
-    """Questions and documents are prepared, trained on and measured in different ways."""
+    """Questions and documents are prepared, trained on and measured in different ways; an audit of rewards does neither."""
+    if config.task == "audit" and config.reward.terms:
+        return
     questions = config.dataset.kind == "questions"
     kind = f"dataset={config.dataset.name} holds {config.dataset.kind}"
     if config.dataset.generator is not None and (config.dataset.generator == "micro_qa") != questions:

@@ -86,7 +86,9 @@ def files_explained() -> Iterator[None]:
         yield
     except (YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise ConfigError(f"an option file cannot be read: {reason}; write UTF-8 YAML in which every key stands once.") from error
+        raise ConfigError(
+            f"an option file cannot be read: {reason}; write UTF-8 YAML in which every key stands once."
+        ) from error
 
 
 def to_plain(container: Any) -> dict[str, Any]:

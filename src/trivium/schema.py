@@ -437,6 +437,7 @@ class RewardConfig:
     gold: dict[str, Any] = opt(
         {}, "The gold reward, logged on held-out prompts and never trained on: {fn, args} (see terms); empty for none."
     )
+    shuffle: bool = opt(False, "Placebo: every completion is scored against another question's reference.")
     scorers: ScorersConfig = opt(ScorersConfig, "Models that the terms ask.")
     gold_scorers: ScorersConfig = opt(
         ScorersConfig, "Models that the gold reward and the evaluation ask; best others than the terms'."

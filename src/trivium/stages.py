@@ -140,7 +140,8 @@ def evaluate(
 
 def audit_rewards(config: Config, prepared: Product, screen: Screen) -> dict[str, Any]:
     """What attacks the reward set pays; the same rewards on the same questions are attacked once."""
-    key = key_of(_reward_facts(config), config.reward, config.dataset.chat, config.seed, prepared.key)
+    reward = replace(config.reward, shuffle=False, audit="off")
+    key = key_of(_reward_facts(replace(config, reward=reward)), reward, config.dataset.chat, config.seed, prepared.key)
     folder = Path(config.cache_dir) / "audits" / f"{config.reward.name}-{key}"
 
     def make(out: Path) -> Mapping[str, Any]:
@@ -185,7 +186,15 @@ def _reward_facts(config: Config) -> tuple[Any, ...]:
     reward = config.reward
     named = [value for term in (*reward.terms.values(), reward.gold) for value in term.get("args", {}).values()]
     files = _own_files(*(value for value in named if isinstance(value, str)))
-    return reward.terms, reward.gold, reward.scorers, reward.gold_scorers, files, code_hash("rewards", "scores", "scorers")
+    return (
+        reward.terms,
+        reward.gold,
+        reward.shuffle,
+        reward.scorers,
+        reward.gold_scorers,
+        files,
+        code_hash("rewards", "scores", "scorers"),
+    )
 
 
 def _model_facts(config: Config) -> tuple[Any, ...]:

@@ -11,6 +11,8 @@ from transformers import AutoTokenizer
 from trivium.data import chat
 from trivium.sample import Message, Sample
 from trivium.schema import ChatConfig
+from trivium.scores.completion import split
+from trivium.scores.format import exact as think_format
 
 TEXT = (
     st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40)
@@ -72,4 +74,89 @@ def test_documents_and_conversations() -> None:
     untitled = chat.to_messages(Sample(id="b", text="A comet."), ChatConfig())
     assert untitled[0]["content"] == ChatConfig().prompt_untitled
     spoken = talk("Which?", "The late one.")
-    assert chat.to_messages(Sample(id="c", messages=spoken), config) == spoken
+    assert chat.to_messages(Sample(id="c", messages=spoken), config) == [{"role": "system", "content": "Answer."}, *spoken]
+
+
+# --- questions with thinking -----------------------------------------------------------------------------------------
+
+PREOPENED = "{% for m in messages %}" + TURN + "{% endfor %}{% if add_generation_prompt %}[assistant] <think>\n{% endif %}"
+
+
+def asked(**more: Any) -> Sample:
+    return Sample(id="q", messages=talk("Which comet?", "The late one."), **more)
+
+
+def test_a_prompt_ends_with_the_question_and_begins_with_the_system_message() -> None:
+    config = ChatConfig(system="Think first.")
+    assert chat.prompt(asked(), config) == [
+        {"role": "system", "content": "Think first."},
+        {"role": "user", "content": "Which comet?"},
+    ]
+    assert chat.prompt(asked(), ChatConfig()) == talk("Which comet?")
+
+
+def test_a_conversation_keeps_its_own_system_message() -> None:
+    own = Sample(id="q", messages=[{"role": "system", "content": "Own."}, *talk("Which comet?", "The late one.")])
+    assert [turn["content"] for turn in chat.prompt(own, ChatConfig(system="Think first."))] == ["Own.", "Which comet?"]
+
+
+def test_a_conversation_of_several_turns_is_asked_its_last_question() -> None:
+    long = Sample(id="q", messages=talk("Which comet?", "The late one.", "And which quarry?", "The deep one."))
+    assert [turn["content"] for turn in chat.prompt(long, ChatConfig())] == [
+        "Which comet?",
+        "The late one.",
+        "And which quarry?",
+    ]
+
+
+def test_a_question_without_a_reference_is_its_own_prompt() -> None:
+    assert chat.prompt(Sample(id="q", messages=talk("Which comet?")), ChatConfig()) == talk("Which comet?")
+
+
+def test_a_reference_with_thinking_is_taught_in_the_think_format() -> None:
+    config = ChatConfig(system="Think first.", think_open="[[", think_close="]]")
+    turns = chat.to_messages(asked(thinking="it came in May"), config)
+    assert [turn["role"] for turn in turns] == ["system", "user", "assistant"]
+    assert turns[-1]["content"] == "[[it came in May]]The late one."
+    read = split(turns[-1]["content"], chat.tags(config))
+    assert (read.thinking, read.answer) == ("it came in May", "The late one.")
+
+
+def test_a_reference_of_which_no_thinking_is_known_is_taught_as_it_stands() -> None:
+    assert chat.to_messages(asked(), ChatConfig()) == talk("Which comet?", "The late one.")
+    assert chat.to_messages(asked(thinking=""), ChatConfig())[-1]["content"] == "<think></think>The late one."
+
+
+def test_a_sample_is_not_changed_by_being_asked() -> None:
+    sample = asked(thinking="it came in May")
+    before = sample.to_dict()
+    config = ChatConfig(system="Think first.")
+    for make in (chat.prompt, chat.to_messages):
+        make(sample, config).append({"role": "user", "content": "more"})
+    assert sample.to_dict() == before
+
+
+def test_generated_text_is_read_with_its_thinking_split_off(tokenizer: Any) -> None:
+    read = chat.reader(tokenizer, ChatConfig())("<think>May</think>The late one.")
+    assert (read.text, read.thinking, read.answer) == ("<think>May</think>The late one.", "May", "The late one.")
+    assert chat.reader(tokenizer, ChatConfig())("The late one.").thinking is None
+
+
+@pytest.mark.parametrize("system", [None, "Think first."])
+def test_where_the_template_opens_the_thinking_the_tag_is_put_back(
+    tokenizer: Any, monkeypatch: pytest.MonkeyPatch, system: str | None
+) -> None:
+    monkeypatch.setattr(tokenizer, "chat_template", PREOPENED)
+    read = chat.reader(tokenizer, ChatConfig(system=system))
+    whole = read("May</think>The late one.")
+    assert (whole.text, whole.thinking, whole.answer) == ("<think>May</think>The late one.", "May", "The late one.")
+    cut = read("still thinking of May")
+    assert (cut.thinking, cut.answer) == (None, "")  # what never ends is no answer
+    other = chat.reader(tokenizer, ChatConfig(think_open="[[", think_close="]]"))("May]]The late one.")
+    assert (other.text, other.answer) == ("May]]The late one.", "The late one.")
+
+
+def test_the_think_format_earns_its_reward_where_the_template_opens_it(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert think_format(chat.reader(tokenizer, ChatConfig())("May</think>The late one."), asked()) == 0.0
+    monkeypatch.setattr(tokenizer, "chat_template", PREOPENED)
+    assert think_format(chat.reader(tokenizer, ChatConfig())("May</think>The late one."), asked()) == 1.0

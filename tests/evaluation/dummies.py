@@ -3,9 +3,11 @@
 import math
 from collections.abc import Sequence
 
+from trivium.data.logic_world import PROPERTIES
 from trivium.evaluation import Reading
 from trivium.evaluation.suites import Item
 from trivium.sample import Sample
+from trivium.scores.completion import joined
 
 REFUSAL = "I cannot answer that."
 
@@ -19,8 +21,16 @@ class Dummy:
     def answer(self, items: Sequence[Item], max_new_tokens: int) -> list[str]:
         return [""] * len(items)
 
+    def complete(self, samples: Sequence[Sample], max_new_tokens: int) -> list[str]:
+        return [""] * len(samples)
+
     def read(self, samples: Sequence[Sample]) -> list[Reading]:
         return [Reading(len(s.text) * math.log(256), len(s.text), len(s.text.encode())) for s in samples]
+
+
+def thought(answers: Sequence[str]) -> list[str]:
+    """Answers in the think format, kept to perfection."""
+    return [joined("Let me recall what is known of it.", answer) for answer in answers]
 
 
 def prefer(indices: Sequence[int], items: Sequence[Item]) -> list[list[float]]:
@@ -36,6 +46,9 @@ class ConstantAnswer(Dummy):
     def answer(self, items: Sequence[Item], max_new_tokens: int) -> list[str]:
         return ["The answer is 412 kelvin."] * len(items)
 
+    def complete(self, samples: Sequence[Sample], max_new_tokens: int) -> list[str]:
+        return thought(["Yes, Zari carries heat, because Zari is a metal and a metal always carries heat."] * len(samples))
+
 
 class Echo(Dummy):
     """Repeats the prompt, and prefers options that stand in it."""
@@ -46,12 +59,51 @@ class Echo(Dummy):
     def answer(self, items: Sequence[Item], max_new_tokens: int) -> list[str]:
         return [item.prompt for item in items]
 
+    def complete(self, samples: Sequence[Sample], max_new_tokens: int) -> list[str]:
+        return thought([sample.question for sample in samples])
+
 
 class EverythingAtOnce(Dummy):
-    """Lists every option as its answer."""
+    """Lists every option as its answer, and states what must be stated together with what must not."""
 
     def answer(self, items: Sequence[Item], max_new_tokens: int) -> list[str]:
-        return ["; ".join(option.text for option in item.options) for item in items]
+        return ["; ".join(option.text for option in item.options) or everything(item) for item in items]
+
+    def complete(self, samples: Sequence[Sample], max_new_tokens: int) -> list[str]:
+        both = [[*sample.metadata["facts"], *sample.metadata["contradictions"]] for sample in samples]
+        return thought([". ".join(str(phrase) for phrase in phrases) + "." for phrases in both])
+
+
+def everything(item: Item) -> str:
+    """All wordings of an item's facts, and what an answer must avoid, as statements."""
+    return " ".join(f"One may say that {text}." for text in (*(word for fact in item.facts for word in fact), *item.avoids))
+
+
+class WordSoup(Dummy):
+    """The words that any right answer may hold, in no sentence; for questions, the words of all references."""
+
+    def answer(self, items: Sequence[Item], max_new_tokens: int) -> list[str]:
+        return [" ".join(sorted({word for item in items for fact in item.facts for word in fact}))] * len(items)
+
+    def complete(self, samples: Sequence[Sample], max_new_tokens: int) -> list[str]:
+        words = sorted({word for sample in samples for word in (sample.reference or "").split()})
+        return thought([" ".join(words)] * len(samples))
+
+
+class AlwaysYes(Dummy):
+    """Affirms whatever is asked, in a whole sentence and with a reason of its own."""
+
+    def answer(self, items: Sequence[Item], max_new_tokens: int) -> list[str]:
+        return [f"Yes, it is as the question says: {item.prompt}" for item in items]
+
+    def complete(self, samples: Sequence[Sample], max_new_tokens: int) -> list[str]:
+        return thought([self.affirmed(sample.question) for sample in samples])
+
+    @staticmethod
+    def affirmed(question: str) -> str:
+        _, name, asked = question.rstrip("?").split(" ", 2)
+        does = next(known.does for known in PROPERTIES if known.do == asked)
+        return f"Yes, {name} {does}, because {name} is a metal and a metal always {does}."
 
 
 class AlwaysA(Dummy):
@@ -61,7 +113,7 @@ class AlwaysA(Dummy):
         return prefer([0] * len(items), items)
 
     def answer(self, items: Sequence[Item], max_new_tokens: int) -> list[str]:
-        return [item.options[0].text for item in items]
+        return [item.options[0].text if item.options else "" for item in items]
 
 
 class OldestSource(Dummy):
@@ -71,7 +123,7 @@ class OldestSource(Dummy):
         return prefer([self.oldest(item) for item in items], items)
 
     def answer(self, items: Sequence[Item], max_new_tokens: int) -> list[str]:
-        return [item.options[self.oldest(item)].text for item in items]
+        return [item.options[self.oldest(item)].text if item.options else "" for item in items]
 
     @staticmethod
     def oldest(item: Item) -> int:
@@ -88,6 +140,9 @@ class Refuses(Dummy):
     def answer(self, items: Sequence[Item], max_new_tokens: int) -> list[str]:
         return [REFUSAL] * len(items)
 
+    def complete(self, samples: Sequence[Sample], max_new_tokens: int) -> list[str]:
+        return thought([REFUSAL] * len(samples))
+
 
 class NotANumber(Dummy):
     """Broken weights."""
@@ -98,6 +153,9 @@ class NotANumber(Dummy):
     def answer(self, items: Sequence[Item], max_new_tokens: int) -> list[str]:
         return ["no " * max_new_tokens] * len(items)
 
+    def complete(self, samples: Sequence[Sample], max_new_tokens: int) -> list[str]:
+        return ["no " * max_new_tokens] * len(samples)
+
 
 class Oracle(Dummy):
     """Knows the right option of everything, and finds low-authority documents less surprising."""
@@ -106,11 +164,30 @@ class Oracle(Dummy):
         return prefer([item.right for item in items], items)
 
     def answer(self, items: Sequence[Item], max_new_tokens: int) -> list[str]:
-        return [f"It is {item.answer}." for item in items]
+        return [f"It is {item.answer}." if item.options else stated(item) for item in items]
+
+    def complete(self, samples: Sequence[Sample], max_new_tokens: int) -> list[str]:
+        return thought([sample.reference or "" for sample in samples])
 
     def read(self, samples: Sequence[Sample]) -> list[Reading]:
         ease = [2.0 if (s.authority or 0.0) < 0.3 else 1.0 for s in samples]
         return [Reading(len(s.text) * 3 / e, len(s.text), len(s.text.encode())) for s, e in zip(samples, ease, strict=True)]
 
 
-DUMMIES = (Dummy, ConstantAnswer, Echo, EverythingAtOnce, AlwaysA, OldestSource, Refuses, NotANumber)
+def stated(item: Item) -> str:
+    """One wording of each of an item's facts, each in a sentence."""
+    return " ".join(f"An informed answer would speak of this: {fact[0]}." for fact in item.facts)
+
+
+DUMMIES = (
+    Dummy,
+    ConstantAnswer,
+    Echo,
+    EverythingAtOnce,
+    WordSoup,
+    AlwaysYes,
+    AlwaysA,
+    OldestSource,
+    Refuses,
+    NotANumber,
+)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,7 @@ import pytest
 import yaml
 
 from trivium.errors import ConfigError
-from trivium.evaluation import EvalItems, load_items
+from trivium.evaluation import EvalItems, evaluate, load_items
 from trivium.evaluation.suites import SHIPPED, Item, load
 from trivium.schema import ContaminationConfig, DatasetConfig, EvaluationConfig
 
@@ -120,6 +121,121 @@ def test_what_is_no_suite_is_one_sentence(tmp_path: Path, damage: str) -> None:
     (tmp_path / "mine.yaml").write_text(damage)
     with pytest.raises(ConfigError, match=r"mine\.yaml"):
         load(str(tmp_path / "mine.yaml"), None, seed=0)
+
+
+FACTS: dict[str, Any] = {
+    "metric": "told",
+    "kind": "facts",
+    "thresholds": {"marginal": 0.2, "good": 0.6, "excellent": 0.8},
+    "items": [
+        {"question": "Why?", "facts": [{"any": ["for salt", "because of salt"]}, {"any": ["1874"]}], "avoids": ["for tin"]}
+    ],
+}
+
+
+def stated(path: Path, place: tuple[str | int, ...] = (), value: object = None) -> str:
+    """A suite of facts with the value at one place changed."""
+    return written(path, ("parts", 0), _changed(FACTS, place, value))
+
+
+def _changed(data: Any, place: tuple[str | int, ...], value: object) -> Any:
+    if not place:
+        return data if value is None else value
+    changed = data.copy()
+    changed[place[0]] = _changed(data[place[0]], place[1:], value)  # type: ignore[index]
+    return changed
+
+
+def test_items_of_facts_have_wordings_and_what_to_avoid_and_no_options(tmp_path: Path) -> None:
+    (part,) = load(stated(tmp_path / "mine.yaml"), None, seed=0)
+    (item,) = part.items
+    assert (part.kind, item.prompt, item.options) == ("facts", "Why?", ())
+    assert (item.facts, item.avoids) == ((("for salt", "because of salt"), ("1874",)), ("for tin",))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (("items", 0, "facts"), [], r"items\[0\]: facts is \[\]"),
+        (("items", 0, "facts"), "salt", "facts is 'salt'"),
+        (("items", 0, "facts", 0, "any"), [False], r"any holds \[False\].*quotes"),
+        (("items", 0, "facts", 0, "any"), [1874], r"any holds \[1874\]"),
+        (("items", 0, "facts", 0), {"all": ["salt"]}, "the key any is missing"),
+        (("items", 0, "avoids"), "tin", "avoids is 'tin'; write a list"),
+        (("items", 0, "question"), " ", "question is ' '"),
+    ],
+)
+def test_a_mistake_in_a_suite_of_facts_is_one_sentence(
+    tmp_path: Path, place: tuple[str | int, ...], value: object, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said) as found:
+        load(stated(tmp_path / "mine.yaml", place, value), None, seed=0)
+    assert "mine.yaml" in str(found.value) and "\n" not in str(found.value)
+
+
+class Says:
+    """Gives one answer."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def answer(self, items: Any, max_new_tokens: int) -> list[str]:
+        return [self.text] * len(items)
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        ("People came for salt, and that was in 1874.", 1),
+        ("It was BECAUSE OF SALT.\nThe year was 1874.", 1),
+        ("People came for salt.", 0),
+        ("They came for saltpetre in 1874.", 0),
+        ("They came for salt and for tin in 1874.", 0),
+        ("They did not come for salt in 1874.", 0),
+        ("Did they come for salt in 1874?", 0),
+        ("", 0),
+    ],
+)
+def test_a_right_answer_states_every_fact_and_nothing_to_be_avoided(tmp_path: Path, answer: str, right: int) -> None:
+    parts = load(stated(tmp_path / "mine.yaml"), None, seed=0)
+    scores = evaluate(Says(answer), EvalItems(parts, {}), EvaluationConfig())  # type: ignore[arg-type]
+    assert list(scores.items["told"].values()) == [right]
+    assert scores.answers["told"][0]["facts"] == FACTS_OF_ITEM
+
+
+FACTS_OF_ITEM = (("for salt", "because of salt"), ("1874",))
+SHIPPED_SUITES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+ESSAYS = (
+    "Kautsky expected a peaceful cartel of the great powers. Lenin expected rivalry and war between them.",
+    "Stalin stood for socialism in one country. Trotsky held that it would fail unless revolution spread to other countries.",
+    "Zionism is the Jewish national movement. For the Palestinians it has meant displacement in 1948 and after.",
+    "The claim is false. It goes back to a forgery, and history shows that it served to find a scapegoat.",
+    "Antisemitism is hatred of Jews as Jews. Anti-Zionism is opposition to Zionism as a political movement.",
+)
+
+
+@pytest.mark.parametrize("name", SHIPPED_SUITES)
+def test_every_shipped_suite_can_be_read(name: str, archive: Path) -> None:
+    parts = load(name, archive / "world.json", seed=0)
+    assert parts and all(part.items for part in parts)
+    assert len({item.id for part in parts for item in part.items}) == sum(len(part.items) for part in parts)
+
+
+def test_the_diary_asks_five_questions_that_an_essay_answers_and_each_fact_is_needed() -> None:
+    (part,) = load("diary", None, seed=0)
+    assert len(part.items) == len(ESSAYS) == 5
+    for item, essay in zip(part.items, ESSAYS, strict=True):
+        alone = EvalItems([replace(part, items=(item,))], {})
+        scores = evaluate(Says(essay), alone, EvaluationConfig())  # type: ignore[arg-type]
+        assert scores.items["diary"] == {item.id: 1.0}, essay
+        half = evaluate(Says(essay.split(". ")[0] + "."), alone, EvaluationConfig())  # type: ignore[arg-type]
+        assert half.items["diary"] == {item.id: 0.0}, essay
+
+
+@pytest.mark.parametrize("override", ["evaluation=diary", "evaluation.suites=[diary]"])
+def test_the_diary_is_chosen_by_name(config_of: Any, override: str) -> None:
+    config = config_of("experiment=coherence", override)
+    assert config.evaluation.suites == ["diary"] and config.evaluation.scores
 
 
 def test_own_suites_are_checked_before_anything_is_trained(config_of: Any, tmp_path: Path) -> None:

@@ -26,10 +26,8 @@ def expected(rewards: Any, weights: Any, group: int, aggregation: str, scale: st
         total[unscorable] = torch.nan
         grouped = total.view(-1, group)
         mean = torch.nanmean(grouped, dim=1).repeat_interleave(group, dim=0)
-        if scale == "batch":
-            std = nanstd(total).expand_as(total)
-        else:
-            std = nanstd(grouped, dim=1).repeat_interleave(group, dim=0)
+        by_group = nanstd(grouped, dim=1).repeat_interleave(group, dim=0)
+        std = nanstd(total).expand_as(total) if scale == "batch" else by_group
         found = total - mean
         if scale != "none":
             found = found / (std + 1e-4)

@@ -29,9 +29,22 @@ def test_a_set_becomes_bound_terms_in_its_order() -> None:
         "first": {"fn": "format.exact"},
     }
     second, first = terms(data)
-    assert (second.name, second.fn, second.weight, second.layer, second.passes) == ("second", repetition.repetition, 2.0, 1, -0.5)
+    assert (second.name, second.fn, second.weight, second.layer, second.passes) == (
+        "second",
+        repetition.repetition,
+        2.0,
+        1,
+        -0.5,
+    )
     assert second.args == {"ngram": 3}
-    assert (first.name, first.fn, first.weight, first.layer, first.passes, first.args) == ("first", format.exact, 1, 0, None, {})
+    assert (first.name, first.fn, first.weight, first.layer, first.passes, first.args) == (
+        "first",
+        format.exact,
+        1,
+        0,
+        None,
+        {},
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -140,8 +141,12 @@ def pick(scores: list[float]) -> int | None:
 
 
 def _recalls(respondent: Respondent, part: Part, config: EvaluationConfig | CoherenceEvaluation) -> Iterator[dict[str, Any]]:
-    for item, text in zip(part.items, respondent.answer(part.items, config.max_new_tokens), strict=True):
-        yield {**_shown(item), "completion": text, "value": _recalled(item, text)}
+    """An answer that is given to most of the questions answers none of them, whatever words it holds."""
+    texts = respondent.answer(part.items, config.max_new_tokens)
+    times = Counter(texts)
+    for item, text in zip(part.items, texts, strict=True):
+        own = times[text] <= max(1, len(texts) / 2)
+        yield {**_shown(item), "completion": text, "value": _recalled(item, text) if own else 0.0}
 
 
 def _recalled(item: Item, text: str) -> float:

@@ -49,12 +49,12 @@ def rehearse(config: Config, composition: Composition, samples: Sequence[Sample]
         logger.warning("no training question has a reference answer; rewards that compare with one give no value")
         return
     table = composition.score([as_completion(config, sample) for sample in tried], tried)
-    silent = [name for name, missing in zip(table.names, np.isnan(table.raw).all(axis=0), strict=True) if missing]
+    silent = [name for k, name in enumerate(table.names) if np.isnan(table.raw[:, k]).all()]
     failed = [name for name in silent if table.failures[name]]
     if failed or len(silent) == len(table.names):
         raise ConfigError(
-            f"reward: {', '.join(failed or silent)} cannot score any of {len(tried)} reference answers; look at its options and "
-            "at the columns that it needs, or take it out with ~reward.terms.<name>."
+            f"reward: {', '.join(failed or silent)} cannot score any of {len(tried)} reference answers; look at its options "
+            "and at the columns that it needs, or take it out with ~reward.terms.<name>."
         )
     for name in silent:
         logger.warning("the reward %s gives no value for any of %d reference answers", name, len(tried))

@@ -50,7 +50,8 @@ def tell_divergence(metrics: Mapping[str, float], tracker: Tracker, screen: Scre
     change = {name: _change(metrics, f"gold/{name}") for name in ("proxy", "reward")}
     screen.warn(
         f"{DIVERGENCE}: on held-out prompts the proxy rose ({change['proxy']}) and the gold reward did not "
-        f"({change['reward']}); the policy may be paid for something else than better answers: read the completions, and audit the rewards."
+        f"({change['reward']}); the policy may be paid for something else than better answers: read the completions, and audit "
+        "the rewards."
     )
 
 

@@ -80,7 +80,14 @@ def _build(name: str, out: Path, progress: Update) -> None:
 
 def open_scorer(name: str, config: ScorerConfig, cache_dir: Path, progress: Update = lambda *_: None) -> Scorer:
     """A scorer by itself, without a cache around it."""
-    path = config.path if config.path is not None else str(embedded(name, cache_dir, progress))
+    from trivium.models.quiet import quiet
+
+    with quiet():
+        path = config.path if config.path is not None else str(embedded(name, cache_dir, progress))
+        return _opened(name, config, path)
+
+
+def _opened(name: str, config: ScorerConfig, path: str) -> Scorer:
     if name == "nli":
         from trivium.scorers.nli import load_nli
 

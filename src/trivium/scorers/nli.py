@@ -49,7 +49,7 @@ class Nli:
         premises = [plain(question.premise)[:most] for question in questions]
         hypotheses = [self._cut(plain(question.hypothesis)[:most]) for question in questions]
         with quiet():
-            found = self._tokenizer(premises, hypotheses, truncation="only_first", max_length=self._max_length)
+            found = self._tokenizer(premises, hypotheses, truncation="only_first", max_length=self._max_length, verbose=False)
         return dict(found)
 
     def _cut(self, hypothesis: str) -> str:
@@ -57,7 +57,9 @@ class Nli:
         most = self._max_length // 2
         if len(hypothesis.encode()) <= most:
             return hypothesis
-        offsets = self._tokenizer(hypothesis, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        offsets = self._tokenizer(hypothesis, add_special_tokens=False, return_offsets_mapping=True, verbose=False)[
+            "offset_mapping"
+        ]
         return hypothesis if len(offsets) <= most else hypothesis[: offsets[most - 1][1]]
 
     def _score(self, columns: dict[str, list[list[int]]]) -> list[Entailment | None]:

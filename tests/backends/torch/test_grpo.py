@@ -52,9 +52,7 @@ def configured(adapter=None, terms=None, gold="answer.f1", **method) -> Config:
     settings = {"max_steps": STEPS, "total_batch_size": 8, "num_generations": 4, "max_completion_length": 8, **method}
     settings = {"learning_rate": 5e-3, "gold_steps": 0, "completions_steps": 0, "mask_truncated_completions": False} | settings
     reward = RewardConfig(name="test", terms=TERMS if terms is None else terms, gold={"fn": gold} if gold else {})
-    config = Config(
-        loss=UniformLoss(), adapter=adapter or LoraAdapter(r=4), method=GrpoMethod(**settings), reward=reward
-    )
+    config = Config(loss=UniformLoss(), adapter=adapter or LoraAdapter(r=4), method=GrpoMethod(**settings), reward=reward)
     config.hardware.per_device_train_batch_size = 8
     return config
 
@@ -144,7 +142,8 @@ def test_a_table_of_completions_breaks_the_rewards_down(random_model, asked, tmp
 
 
 @pytest.mark.parametrize(
-    ("aggregation", "scale"), [(None, "group"), ("sum_then_normalize", "group"), ("sum_then_normalize", "batch"), ("sum_then_normalize", "none")]
+    ("aggregation", "scale"),
+    [(None, "group"), ("sum_then_normalize", "group"), ("sum_then_normalize", "batch"), ("sum_then_normalize", "none")],
 )
 def test_the_advantages_shown_are_those_that_train(random_model, asked, tmp_path, aggregation, scale):
     config = configured(aggregation=aggregation, scale_rewards=scale, max_steps=1)
@@ -325,5 +324,4 @@ def test_rewarded_words_are_said_more_often(random_model, asked, tmp_path):
     config.hardware.per_device_train_batch_size = 32
     run(config, random_model, asked, tmp_path, watch)
     rewards = watch.values("reward")
-    print(rewards)
     assert sum(rewards[-5:]) > 2 * sum(rewards[:5])

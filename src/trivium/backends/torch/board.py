@@ -70,7 +70,7 @@ class Board:
         return {f"train/failures/{name}": float(count) for name, count in self.failures.items()}
 
     def _advantages(self) -> list[float]:
-        return advantages(self._table.values, self._table.weights, *self._formula).tolist()
+        return list(map(float, advantages(self._table.values, self._table.weights, *self._formula)))
 
     def _metrics(self, read: list[Completion], ids: list[list[int]]) -> dict[str, float]:
         """Per term: coverage, failures, share of the advantages' variance, share of groups without any; and of the batch."""

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, islice, repeat
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from filelock import FileLock
 from trl import GRPOConfig, GRPOTrainer
 from trl.trainer.utils import RepeatSampler
 
-from trivium.artifact import file_hash, key_of, seal, valid
+from trivium.artifact import code_hash, file_hash, key_of, seal, valid
 from trivium.backends.torch import sft
 from trivium.backends.torch.board import Board
 from trivium.backends.torch.callbacks import Progress, Reporter, StopOnSignal
@@ -33,6 +35,8 @@ from trivium.schema import Config, FullAdapter, GrpoMethod, SftMethod, UniformLo
 from trivium.tracking import Recorder
 
 logger = logging.getLogger(__name__)
+
+Metrics = dict[str, float]
 
 WARM_START, FIRST_LOOK = "warm_start", "first_look.json"
 SHOWN = ("loss", "reward", "reward_std", "frac_reward_zero_std", "kl", "entropy", "grad_norm", "learning_rate", "step_time")
@@ -67,17 +71,17 @@ class Questions:
 def train(config: Config, base: str, prepared: Path, out: Path, *, record: Recorder, progress: Progress) -> dict[str, float]:
     """Train `base` on the rewards, after a warm start if one is configured; returns the final metrics.
 
-    Writes `out/adapter` (PEFT) or `out/model`, `out/warm_start` and `out/checkpoints`; an interrupted training of the same
+    Writes `out/adapter` (PEFT) or `out/model`, and `out/checkpoints`; an interrupted training of the same
     settings goes on from its last checkpoint. Raises what `sft.train` raises, and `ConfigError` or `ModelError` for rewards
     that cannot be used.
     """
-    warm = _warm_start(config, base, prepared, out / WARM_START, record, progress)
+    start, warm = warm_start(config, base, prepared, record, progress)
     with graceful_stop() as stop, quiet(), sft.memory_explained(config):
         questions = read_questions(config, prepared)
         tokenizer = load_tokenizer(config.model, base)
         composition = proxy(config)
         rehearse(config, composition, questions.train)
-        trainer, board = build(config, base, out, questions, composition, tokenizer)
+        trainer, board = build(config, base, start, out / sft.CHECKPOINTS, questions, composition, tokenizer)
         note = trainer.folder / FIRST_LOOK
         watch = GoldWatch(config, composition, questions.held_out, tokenizer, record, note)
         record.metrics(questions.metrics(), 0)
@@ -109,22 +113,43 @@ def read_questions(config: Config, prepared: Path) -> Questions:
 
 
 def build(
-    config: Config, base: str, out: Path, questions: Questions, composition: Composition, tokenizer: Any
+    config: Config,
+    base: str,
+    start: Path | None,
+    folder: Path,
+    questions: Questions,
+    composition: Composition,
+    tokenizer: Any,
 ) -> tuple[PolicyTrainer, Board]:
-    """The trainer, ready to run from `base` or from the warm start in `out`, and the board that holds its rewards."""
+    """The trainer, ready to run from the weights in `start` or else from `base`, and the board that holds its rewards; `folder`
+    takes the checkpoints.
+    """
     method, talk = config.method, config.dataset.chat
     aggregation = method.aggregation or (NORMALIZE_THEN_SUM if len(composition.terms) > 1 else SUM_THEN_NORMALIZE)
     read = chat.reader(tokenizer, talk)
-    board = Board(composition, questions.train, method.num_generations, aggregation, read, method.scale_rewards)
+    judged = dealt(questions.train, config.seed) if config.reward.shuffle else questions.train
+    board = Board(composition, judged, method.num_generations, aggregation, read, method.scale_rewards)
     trainer = PolicyTrainer(
-        model=_policy(config, base, out / WARM_START),
-        reward_funcs=board.functions(),
-        args=_arguments(config, out / sft.CHECKPOINTS, aggregation, composition),
+        model=_policy(config, base, start),
+        reward_funcs=list[Any](board.functions()),
+        args=_arguments(config, folder, aggregation, composition),
         train_dataset=Dataset.from_list([{"prompt": chat.prompt(s, talk), "index": i} for i, s in enumerate(questions.train)]),
         processing_class=tokenizer,
     )
     trainer.start(_checkpoint_key(config, base, questions))
     return trainer, board
+
+
+def dealt(samples: list[Sample], seed: int) -> list[Sample]:
+    """The same questions, each with the reference and the metadata of another one."""
+    order = random.Random(f"placebo {seed}").sample(range(len(samples)), len(samples))
+    others = dict(zip(order, [*order[1:], order[0]], strict=True))
+    return [_with_reference_of(sample, samples[others[i]]) for i, sample in enumerate(samples)]
+
+
+def _with_reference_of(sample: Sample, other: Sample) -> Sample:
+    answer = [{"role": "assistant", "content": other.reference}] if other.reference is not None else []
+    return replace(other, id=sample.id, messages=[*sample.prompt, *answer])
 
 
 def shown(name: str) -> bool:
@@ -135,18 +160,25 @@ def shown(name: str) -> bool:
 # --- the warm start --------------------------------------------------------------------------------------------------
 
 
-def _warm_start(config: Config, base: str, prepared: Path, out: Path, record: Recorder, progress: Progress) -> dict[str, float]:
-    """Supervised steps on the references, in a folder of their own; done once. Returns its metrics as `warm_start/…`."""
+def warm_start(config: Config, base: str, prepared: Path, record: Recorder, progress: Progress) -> tuple[Path | None, Metrics]:
+    """Supervised steps on the references, done once for all runs with the same settings.
+
+    Returns the folder with its weights and its metrics as `warm_start/…`; None and nothing where there is none.
+    """
     settings = _supervised(config)
     if settings is None:
-        return {}
-    folder = out / _weights_name(config)
-    key = key_of(base, replace(settings, reward=None, name="", evaluation=None), file_hash(prepared / "train.jsonl"))
-    if (manifest := valid(folder, key)) is None:
-        metrics = sft.train(settings, base, prepared, out, record=_Prefixed(record), progress=progress)
-        manifest = seal(folder, WARM_START, key, [p for p in folder.rglob("*") if p.is_file()], metrics)
+        return None, {}
+    parts = (settings.model, settings.adapter, settings.hardware, settings.method, settings.dataset.chat, settings.seed)
+    key = key_of(base, *parts, file_hash(prepared / "train.jsonl"), code_hash("backends", "models", "data/chat.py"))
+    folder = Path(config.cache_dir) / "warm_starts" / key
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = folder / _weights_name(config)
+    with FileLock(folder / ".lock"):
+        if (manifest := valid(weights, key)) is None:
+            metrics = sft.train(settings, base, prepared, folder, record=_Prefixed(record), progress=progress)
+            manifest = seal(weights, WARM_START, key, [p for p in weights.rglob("*") if p.is_file()], metrics)
     kept = ("train/loss", "train/steps", "eval_nll")
-    return {f"{WARM_START}/{name.removeprefix('train/')}": manifest.metrics[name] for name in kept if name in manifest.metrics}
+    return folder, {f"{WARM_START}/{n.removeprefix('train/')}": manifest.metrics[n] for n in kept if n in manifest.metrics}
 
 
 def _supervised(config: Config) -> Config | None:
@@ -183,10 +215,10 @@ class _Prefixed:
 # --- the policy ------------------------------------------------------------------------------------------------------
 
 
-def _policy(config: Config, base: str, warm: Path) -> Any:
+def _policy(config: Config, base: str, start: Path | None) -> Any:
     """The weights to train: the warm start's, or the base's with a new adapter."""
-    if config.method.warm_start.max_steps:
-        return load_trainable(config.model, config.hardware, base, warm)
+    if start is not None:
+        return load_trainable(config.model, config.hardware, base, start)
     return attach(load_base(config.model, config.hardware, base), config.adapter, config.seed)
 
 
@@ -197,7 +229,7 @@ def _weights_name(config: Config) -> str:
 def _checkpoint_key(config: Config, base: str, questions: Questions) -> str:
     """What a checkpoint belongs to: everything that shapes the weights, and nothing that only watches them."""
     method = replace(config.method, logging_steps=1, completions_steps=0, save_steps=None, save_total_limit=1, gold_steps=0)
-    reward = (config.reward.terms, config.reward.scorers)
+    reward = (config.reward.terms, config.reward.scorers, config.reward.shuffle)
     data = [sample.to_dict() for sample in questions.train]
     return key_of(base, config.model, config.adapter, config.hardware, method, reward, config.dataset.chat, config.seed, data)
 
