@@ -63,7 +63,7 @@ def ours(folder: Path, record: Any) -> tuple[GRPOTrainer, Questions]:
     """The trainer as the train stage sets it up, reporting included."""
     config = configured()
     questions, tokenizer = read_questions(config, folder), load_tokenizer(config.model, str(folder / "base"))
-    trainer, board = build(config, str(folder / "base"), folder / "ours", questions, proxy(config), tokenizer)
+    trainer, board = build(config, str(folder / "base"), None, folder / "ours", questions, proxy(config), tokenizer)
     trainer.add_callback(Reporter(record.metrics, lambda step, steps, metrics: None, shown))
     trainer.add_callback(Tables(board, record, 1))
     return trainer, questions

@@ -106,6 +106,7 @@ def _audit_rewards(config: Config, out: Path, screen: Screen, result: Result, tr
         screen.warn(f"dataset={config.dataset.name} holds no questions; the rewards are tried on the embedded micro_qa.")
         config = replace(config, dataset=DatasetConfig(name="micro_qa", kind="questions", generator="micro_qa"))
     report = stages.audit_rewards(config, stages.prepare(config, screen), screen)
+    telling.tell_embedded(config, screen)
     telling.write_audit(report, out, screen)
     result.add(telling.audit_metrics(report))
     tracker.metrics(result.metrics)
@@ -179,6 +180,7 @@ def _train_one(session: Session, work: Work) -> None:
         telling.tell_divergence(work.tuned.manifest.metrics, work.tracker, session.screen)
         if work.arm.main:
             telling.tell_prompts(work.tuned.manifest.metrics, session.screen)
+            telling.tell_embedded(config, session.screen)
 
 
 def _audit_before(session: Session, work: Work) -> None:

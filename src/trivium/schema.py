@@ -440,7 +440,8 @@ class RewardConfig:
     shuffle: bool = opt(False, "Placebo: every completion is scored against another question's reference.")
     scorers: ScorersConfig = opt(ScorersConfig, "Models that the terms ask.")
     gold_scorers: ScorersConfig = opt(
-        ScorersConfig, "Models that the gold reward and the evaluation ask; best others than the terms'."
+        ScorersConfig,
+        "Models that the gold reward and the evaluation ask, best others than the terms'; null takes the terms' own.",
     )
     audit: str = opt(
         "warn",

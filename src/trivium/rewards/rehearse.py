@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 
@@ -28,14 +29,12 @@ def proxy(config: Config) -> Composition:
 
 def watcher(config: Config) -> Composition:
     """The gold reward, which the policy is never trained on; without terms where there is none."""
-    return Composition(gold(config.reward), _scorers(config, config.reward.gold_scorers).answer)
+    return Composition(gold(config.reward), _scorers(config, watching(config)).answer)
 
 
 def measures(config: Config) -> Composition:
     """What the evaluation measures beside the gold reward and the proxy."""
-    return Composition(
-        terms(config.evaluation.scores, "evaluation.scores"), _scorers(config, config.reward.gold_scorers).answer
-    )
+    return Composition(terms(config.evaluation.scores, "evaluation.scores"), _scorers(config, watching(config)).answer)
 
 
 def rehearse(config: Config, composition: Composition, samples: Sequence[Sample]) -> None:
@@ -64,6 +63,21 @@ def as_completion(config: Config, sample: Sample) -> Completion:
     """A reference as a completion in the think format."""
     tags = chat.tags(config.dataset.chat)
     return split(joined(sample.thinking or "…", sample.reference or "", tags), tags)
+
+
+def watching(config: Config) -> ScorersConfig:
+    """The models of the gold reward and the evaluation: where one is not named, that of the terms."""
+    own, terms_own = config.reward.gold_scorers, config.reward.scorers
+    chosen = {f.name: getattr(own if getattr(own, f.name).path is not None else terms_own, f.name) for f in fields(own)}
+    return ScorersConfig(**chosen)
+
+
+def embedded_asked(config: Config) -> list[str]:
+    """The embedded scorers that were asked about questions that are not generated: they know no other world."""
+    if config.dataset.generator is not None:
+        return []
+    opened = _scorers(config, config.reward.scorers).counters()
+    return [name for name in opened if getattr(config.reward.scorers, name).path is None]
 
 
 _known: dict[str, Scorers] = {}

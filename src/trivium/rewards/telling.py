@@ -8,6 +8,8 @@ from trivium.artifact import write_json
 from trivium.console import Screen
 from trivium.errors import GateError
 from trivium.rewards.audit import sentence, tables
+from trivium.rewards.rehearse import embedded_asked
+from trivium.schema import Config
 from trivium.tracking import Tracker
 
 DIVERGENCE = "proxy_gold_divergence"
@@ -40,6 +42,13 @@ def tell_prompts(metrics: Mapping[str, float], screen: Screen) -> None:
     if "train/prompts_seen" in metrics:
         seen, share = metrics["train/prompts_seen"], metrics["train/prompts_share"]
         screen.say(f"  the policy met {seen:.0f} distinct prompts, {share:.0%} of the training questions")
+
+
+def tell_embedded(config: Config, screen: Screen) -> None:
+    """Say so where tiny scorers, which know the generated world only, judged a user's own questions."""
+    if names := embedded_asked(config):
+        keys = ", ".join(f"reward.scorers.{name}.path" for name in names)
+        screen.warn(f"{keys}: not set; the embedded models were asked, which know the generated world only. Name real ones.")
 
 
 def tell_divergence(metrics: Mapping[str, float], tracker: Tracker, screen: Screen) -> None:

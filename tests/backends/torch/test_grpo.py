@@ -82,13 +82,20 @@ class Watch:
 
 
 def run(config: Config, base: Path, data: Path, out: Path, watch: Watch | None = None) -> dict[str, float]:
-    watch = watch or Watch()
+    """Train, with the cache of the warm start in `out`."""
+    watch, config = watch or Watch(), replace(config, cache_dir=str(out / "cache"))
     return train(config, str(base), data, out, record=watch, progress=watch.progress)
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
     (file,) = [path for name in ("adapter", "model") for path in (out / name).glob("*.safetensors")]
     return load_file(file)
+
+
+def warm_weights(out: Path) -> Path:
+    """The folder of the one warm start that was made for `out`."""
+    (found,) = [path for path in (out / "cache" / "warm_starts").iterdir() if path.is_dir()]
+    return found
 
 
 def same(a: Path, b: Path) -> bool:
@@ -148,7 +155,7 @@ def test_a_table_of_completions_breaks_the_rewards_down(random_model, asked, tmp
 def test_the_advantages_shown_are_those_that_train(random_model, asked, tmp_path, aggregation, scale):
     config = configured(aggregation=aggregation, scale_rewards=scale, max_steps=1)
     questions, tokenizer = read_questions(config, asked), load_tokenizer(config.model, str(random_model))
-    trainer, board = grpo.build(config, str(random_model), tmp_path, questions, proxy(config), tokenizer)
+    trainer, board = grpo.build(config, str(random_model), None, tmp_path, questions, proxy(config), tokenizer)
     trainer.train()
     assert any(board.newest["advantage"])
     assert board.newest["advantage"] == pytest.approx(list(trainer._logs["advantages"]), abs=1e-4)
@@ -159,7 +166,7 @@ def test_two_terms_are_normalised_each_by_default_and_one_is_not(random_model, a
     for terms, expected in ((TERMS, "normalize_then_sum"), (one, "sum_then_normalize")):
         config = configured(terms=terms)
         questions, tokenizer = read_questions(config, asked), load_tokenizer(config.model, str(random_model))
-        trainer, _ = grpo.build(config, str(random_model), tmp_path, questions, proxy(config), tokenizer)
+        trainer, _ = grpo.build(config, str(random_model), None, tmp_path, questions, proxy(config), tokenizer)
         assert trainer.multi_objective_aggregation == expected
 
 
@@ -189,7 +196,7 @@ def test_without_steps_the_warm_starts_weights_are_left(random_model, asked, tmp
     watch = Watch()
     warm = replace(WARM, max_steps=10)
     metrics = run(configured(adapter=adapter, max_steps=0, warm_start=warm), random_model, asked, tmp_path, watch)
-    assert same(tmp_path, tmp_path / "warm_start")
+    assert same(tmp_path, warm_weights(tmp_path))
     assert metrics["train/steps"] == 0 and metrics["warm_start/steps"] == 10 and metrics["warm_start/eval_nll"] > 0
     assert watch.values("warm_start/loss") and not watch.values("loss")
     assert watch.values("train/prompts_seen") == [0.0]
@@ -200,22 +207,39 @@ def test_a_policy_goes_on_from_its_warm_start(random_model, asked, tmp_path, ada
     """Without a gradient the weights stay where the warm start left them; with one they move."""
     still = configured(adapter=adapter, warm_start=WARM, learning_rate=1e-12)
     run(still, random_model, asked, tmp_path)
-    before, after = weights(tmp_path / "warm_start"), weights(tmp_path)
+    before, after = weights(warm_weights(tmp_path)), weights(tmp_path)
     assert before.keys() == after.keys()
     assert all(torch.allclose(before[name], after[name], atol=1e-9) for name in before)
     watch = Watch()
     run(configured(adapter=adapter, warm_start=WARM), random_model, asked, tmp_path / "moved", watch)
-    assert not same(tmp_path / "moved", tmp_path / "moved" / "warm_start")
+    assert not same(tmp_path / "moved", warm_weights(tmp_path / "moved"))
+
+
+def test_a_placebo_is_paid_for_the_answers_to_other_questions(random_model, asked, tmp_path):
+    watch, placebo = Watch(), configured(completions_steps=1)
+    placebo.reward.shuffle = True
+    run(placebo, random_model, asked, tmp_path / "placebo", watch)
+    right = {question(i).question: question(i).reference for i in range(12)}
+    for _, _, table in watch.tables:
+        for prompt, reference in zip(table["prompt"], table["reference"], strict=True):
+            assert reference in right.values() and reference != right[prompt]
+    questions = [question(i) for i in range(12)]
+    others = grpo.dealt(questions, 0)
+    assert [sample.prompt for sample in others] == [sample.prompt for sample in questions]
+    assert sorted(sample.reference for sample in others) == sorted(sample.reference for sample in questions)
+    run(configured(), random_model, asked, tmp_path / "paid")
+    assert not same(tmp_path / "placebo", tmp_path / "paid")
 
 
 def test_a_warm_start_is_done_once(random_model, asked, tmp_path):
     config = configured(warm_start=WARM)
     first = run(config, random_model, asked, tmp_path)
-    written = (tmp_path / "warm_start" / "adapter" / "adapter_model.safetensors").stat().st_mtime_ns
+    file = warm_weights(tmp_path) / "adapter" / "adapter_model.safetensors"
+    written = file.stat().st_mtime_ns
     watch = Watch()
     config.reward.terms = {"overlap": TERMS["overlap"]}  # another reward, the same warm start
     second = run(config, random_model, asked, tmp_path, watch)
-    assert (tmp_path / "warm_start" / "adapter" / "adapter_model.safetensors").stat().st_mtime_ns == written
+    assert file.stat().st_mtime_ns == written
     assert not watch.values("warm_start/loss")
     assert second["warm_start/eval_nll"] == first["warm_start/eval_nll"]
 
