@@ -107,8 +107,9 @@ def test_proxy_watcher_and_measures_are_the_configured_terms(config_of: ConfigOf
     assert [term.name for term in measures(config).terms] == ["entailment", "fact_exactness", "format_compliance", "repetition"]
 
 
-def test_the_same_settings_share_models_and_others_do_not(config_of: ConfigOf) -> None:
-    config = config_of("experiment=coherence")
-    other = config_of("experiment=coherence", "reward.gold_scorers.nli.batch_tokens=64")
+def test_gold_asks_the_terms_models_unless_it_has_its_own(config_of: ConfigOf) -> None:
+    config = config_of("experiment=coherence", "reward.scorers.nli.path=owner/name")
     assert proxy(config).answer == watcher(config).answer == measures(config).answer
+    other = config_of("experiment=coherence", "reward.scorers.nli.path=owner/name", "reward.gold_scorers.nli.path=owner/other")
     assert proxy(other).answer == proxy(config).answer != watcher(other).answer
+    assert watcher(other).answer == measures(other).answer
