@@ -479,7 +479,9 @@ class CoherenceEvaluation:
         {}, "What is measured beside the gold reward and the proxy, name: {fn, args} (see reward.terms)."
     )
     questions: int = opt(200, "Held-out questions asked, at most.", ge=1)
-    max_new_tokens: int = opt(512, "Longest generated answer in tokens.", ge=1)
+    max_new_tokens: int | None = opt(
+        None, "Longest generated answer in tokens; null takes method.max_completion_length, or 512 without one.", ge=1
+    )
     bootstrap_samples: int = opt(2000, "Bootstrap resamples behind each interval.", ge=100)
     confidence: float = opt(0.95, "Level of the intervals.", gt=0.5, lt=1)
     seed: int = opt(0, "Seed of option order and resampling.", ge=0)

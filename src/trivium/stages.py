@@ -125,7 +125,9 @@ def evaluate(
         base[1],
         prepared.key,
         tuned.key if tuned else "base",
-        _reward_facts(config) if isinstance(config.evaluation, CoherenceEvaluation) else None,
+        (_reward_facts(config), getattr(config.method, "max_completion_length", None))
+        if isinstance(config.evaluation, CoherenceEvaluation)
+        else None,
         code_hash("evaluation", "scores", "models", "data/chat.py"),
     )
     folder = folder or Path(config.cache_dir) / "scores" / f"{config.model.name}-{key}"
@@ -174,11 +176,12 @@ def _score(config: Config, base: str, items: "EvalItems", tuned: Product | None)
     respondent = TorchRespondent(
         model, tokenizer, config.dataset.chat, config.hardware.eval_batch_tokens, config.model.max_length
     )
-    if not items.questions:
+    if not isinstance(config.evaluation, CoherenceEvaluation):
         return score(respondent, items, config.evaluation)
     from trivium.evaluation.answers import measure
 
-    return score(respondent, items, config.evaluation, measure(config))
+    longest = config.evaluation.max_new_tokens or getattr(config.method, "max_completion_length", None)
+    return score(respondent, items, replace(config.evaluation, max_new_tokens=longest), measure(config))
 
 
 def _reward_facts(config: Config) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import re
 import time
@@ -72,8 +73,8 @@ class JsonlTracker:
         self._write({"tag": name, "value": value})
 
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
-        """One line."""
-        self._write({"step": step, "metrics": dict(values)})
+        """One line; a number that is not finite is null."""
+        self._write({"step": step, "metrics": {k: v if math.isfinite(v) else None for k, v in values.items()}})
 
     def table(self, name: str, columns: Mapping[str, list[Any]], step: int) -> None:
         """`<out>/<name>/<name>_<step>.parquet`, and one line that says so."""

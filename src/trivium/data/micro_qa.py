@@ -70,7 +70,7 @@ def _sample(found: Deduction) -> Sample:
         document=found.question,
         source_type="generated",
         metadata={
-            "facts": [found.conclusion.text(), found.member.text()],
+            "facts": [[claim.text(), claim.other_text()] for claim in (found.conclusion, found.member)],
             "contradictions": _contradictions(found),
             "paraphrases": _paraphrases(found),
         },
@@ -81,7 +81,7 @@ def _contradictions(found: Deduction) -> list[str]:
     """What a wrong answer would state: the opposite conclusion or rule, or another kind."""
     opposite = [claim.negated() for claim in (found.conclusion, found.rule)]
     others = [Claim(found.member.subject, kind=kind) for kind in KINDS if kind != found.member.kind]
-    return [claim.text() for claim in (*opposite, *others)]
+    return [*(claim.text() for claim in (*opposite, *others)), opposite[0].other_text()]
 
 
 def _paraphrases(found: Deduction) -> list[str]:

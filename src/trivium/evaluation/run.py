@@ -20,6 +20,9 @@ from trivium.scores.answer import exact
 from trivium.scores.completion import split
 from trivium.scores.honesty import fact_exactness
 
+LONGEST = 512
+"""Tokens of a generated answer where nothing else is said."""
+
 Measure = Callable[[list[Sample], list[str]], dict[str, list[float | None]]]
 """Values of completions by metric, None where a metric does not apply."""
 
@@ -91,7 +94,7 @@ def evaluate(
     """Ask everything of one respondent; `measure` scores its answers to held-out questions."""
     scores = Scores()
     if items.questions and measure is not None:
-        texts = respondent.complete(items.questions, config.max_new_tokens)
+        texts = respondent.complete(items.questions, config.max_new_tokens or LONGEST)
         scores.items, scores.answers["questions"] = measured(items.questions, measure(items.questions, texts), texts)
     for part in items.parts:
         rows = list(_choices(respondent, part) if part.kind == "choice" else _recalls(respondent, part, config))
@@ -142,7 +145,7 @@ def pick(scores: list[float]) -> int | None:
 
 def _recalls(respondent: Respondent, part: Part, config: EvaluationConfig | CoherenceEvaluation) -> Iterator[dict[str, Any]]:
     """An answer that is given to most of the questions answers none of them, whatever words it holds."""
-    texts = respondent.answer(part.items, config.max_new_tokens)
+    texts = respondent.answer(part.items, config.max_new_tokens or LONGEST)
     times = Counter(texts)
     for item, text in zip(part.items, texts, strict=True):
         own = times[text] <= max(1, len(texts) / 2)

@@ -5,7 +5,17 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_CHATTY = ("transformers", "trl", "peft", "datasets", "accelerate", "huggingface_hub", "sentence_transformers", "spacy", "torch")
+_CHATTY = (
+    "transformers",
+    "trl",
+    "peft",
+    "datasets",
+    "accelerate",
+    "huggingface_hub",
+    "sentence_transformers",
+    "spacy",
+    "torch",
+)
 
 
 @contextmanager

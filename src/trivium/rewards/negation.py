@@ -83,4 +83,7 @@ def _without(match: re.Match[str]) -> str:
 
 
 def _texts(value: object) -> list[str]:
-    return [text for text in value if isinstance(text, str) and text.strip()] if isinstance(value, list | tuple) else []
+    """The texts of a list; of alternatives the first."""
+    listed = value if isinstance(value, list | tuple) else []
+    firsts = [item[0] if isinstance(item, list | tuple) and item else item for item in listed]
+    return [text for text in firsts if isinstance(text, str) and text.strip()]

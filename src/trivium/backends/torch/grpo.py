@@ -75,12 +75,11 @@ def train(config: Config, base: str, prepared: Path, out: Path, *, record: Recor
     settings goes on from its last checkpoint. Raises what `sft.train` raises, and `ConfigError` or `ModelError` for rewards
     that cannot be used.
     """
+    questions, composition = read_questions(config, prepared), proxy(config)
+    rehearse(config, composition, questions.train)
     start, warm = warm_start(config, base, prepared, record, progress)
     with graceful_stop() as stop, quiet(), sft.memory_explained(config):
-        questions = read_questions(config, prepared)
         tokenizer = load_tokenizer(config.model, base)
-        composition = proxy(config)
-        rehearse(config, composition, questions.train)
         trainer, board = build(config, base, start, out / sft.CHECKPOINTS, questions, composition, tokenizer)
         note = trainer.folder / FIRST_LOOK
         watch = GoldWatch(config, composition, questions.held_out, tokenizer, record, note)
