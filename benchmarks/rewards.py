@@ -79,11 +79,13 @@ def main() -> None:
             loops.append(plain_loop(config, raw, read, samples) / together)
             singles.append(alone / together)
             fast.append(together)
-    print(
-        f"64 completions at once: {statistics.median(loops):.1f} times as fast as the plain loop (at least 10; {ROUNDS} rounds, "
-        f"{min(loops):.1f} to {max(loops):.1f}), {statistics.median(singles):.1f} times as fast as one completion at a time "
-        f"through the composition; {64 / statistics.median(fast):.0f} completions/s on one thread"
-    )
+    print(f"64 completions at once: {_spread(loops)} times as fast as the plain loop (at least 10; {ROUNDS} rounds)")
+    print(f"and {_spread(singles)} times as fast as one completion at a time through the composition;")
+    print(f"{64 / statistics.median(fast):.0f} completions/s on {torch.get_num_threads()} threads")
+
+
+def _spread(ratios: list[float]) -> str:
+    return f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
 
 
 if __name__ == "__main__":

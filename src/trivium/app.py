@@ -1,5 +1,6 @@
 """The one entrypoint behind the command line: compose, check, then run the task that the configuration names."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -141,6 +142,7 @@ def _job(failures: list[Exception]) -> Callable[[Any], None]:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
+        logging.getLogger("torch").setLevel(logging.WARNING)  # it tells its cache statistics at exit
         settings = HydraConfig.get()
         overrides = list(settings.overrides.task)
         out = Path(settings.runtime.output_dir)

@@ -36,7 +36,8 @@ def test_an_embedded_scorer_is_built_once(built: list[str], tmp_path: Path) -> N
 class Silent:
     """Answers nothing."""
 
-    failures: Counter[str] = Counter()
+    def __init__(self) -> None:
+        self.failures: Counter[str] = Counter()
 
     def __call__(self, questions: list[object]) -> list[None]:
         return [None] * len(questions)

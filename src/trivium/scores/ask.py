@@ -74,7 +74,7 @@ class Syntax:
 Asking = Generator[Sequence[Question], Any, float | None]
 """A score that asks. The answers to a yielded list come back as a list of the same length and order."""
 
-Score = Callable[..., "float | None | Asking"]
+Score = Callable[..., "float | Asking | None"]
 
 
 def settle(asking: Asking, answer: Callable[[Question], Any]) -> float | None:

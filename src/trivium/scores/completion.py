@@ -11,6 +11,10 @@ class Tags(NamedTuple):
     close: str = "</think>"
 
 
+THINK = Tags()
+"""The usual tags."""
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """A whole completion, its thinking, and its answer.
@@ -22,14 +26,14 @@ class Completion:
     text: str
     thinking: str | None
     answer: str
-    tags: Tags = Tags()
+    tags: Tags = THINK
 
 
-def split(text: str, tags: Tags = Tags()) -> Completion:
+def split(text: str, tags: Tags = THINK) -> Completion:
     """Split a completion at its first closing tag. A template may have opened the thinking already, in the prompt.
 
-    >>> split("<think>2 + 2</think>It is 4.")
-    Completion(text='<think>2 + 2</think>It is 4.', thinking='2 + 2', answer='It is 4.', tags=Tags(open='<think>', close='</think>'))
+    >>> split("<think>2 + 2</think>It is 4.").answer, split("<think>2 + 2</think>It is 4.").thinking
+    ('It is 4.', '2 + 2')
     >>> split("<think>2 + 2").answer, split("It is 4.").answer, split("2 + 2</think> It is 4.").thinking
     ('', 'It is 4.', '2 + 2')
     """
@@ -41,7 +45,7 @@ def split(text: str, tags: Tags = Tags()) -> Completion:
     return Completion(text, None, head.strip(), tags)
 
 
-def joined(thinking: str, answer: str, tags: Tags = Tags()) -> str:
+def joined(thinking: str, answer: str, tags: Tags = THINK) -> str:
     """The text of a completion in the think format.
 
     >>> joined("2 + 2", "It is 4.")

@@ -30,8 +30,8 @@ def semantic_similarity(
     """The cosine of the answer to the reference, from −1 to 1; None without a reference, −1 for an empty answer.
 
     A long text is embedded in windows and stands for their mean, so that a wrong tail is seen. With `less_echo` the cosine is
-    put on a scale on which the question itself is worth 0 and the reference 1: repeating the question earns nothing. `enough` is
-    the cosine from which the score is 1: below 1, answers that are merely alike are paid in full.
+    put on a scale on which the question itself is worth 0 and the reference 1: repeating the question earns nothing. `enough`
+    is the cosine from which the score is 1: below 1, answers that are merely alike are paid in full.
     """
     if not words(sample.reference or ""):
         return None

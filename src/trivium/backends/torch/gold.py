@@ -18,6 +18,9 @@ from trivium.schema import Config
 from trivium.scores.completion import split
 from trivium.tracking import Recorder
 
+FLAT = 0.1
+"""Standard deviations of the gold reward among prompts; a rise of its mean below that is none."""
+
 
 class Tables(TrainerCallback):
     """Records the newest batch of completions, with the breakdown of its rewards, every so many steps and at the end."""
@@ -80,7 +83,8 @@ class GoldWatch(TrainerCallback):
 
     def verdict(self) -> dict[str, float]:
         """How proxy and gold changed from the first look to the last, with intervals; `gold/divergence` is 1 where the proxy
-        rose (the interval of its change lies above 0) and the gold reward did not.
+        rose (the interval of its change lies above 0) and the gold reward fell or stayed flat: its interval does not lie above
+        0, and its mean rose by less than `FLAT` standard deviations among prompts.
         """
         if self.first is None or self.last is None or self.first is self.last:
             return {}
@@ -93,5 +97,6 @@ class GoldWatch(TrainerCallback):
             metrics |= {f"gold/{name}_first": float(before[both].mean()), f"gold/{name}_last": float(after[both].mean())}
             metrics |= {f"gold/{name}_delta": change.value, f"gold/{name}_delta_ci_low": change.low}
             metrics |= {f"gold/{name}_delta_ci_high": change.high}
-        rose = {name: metrics[f"gold/{name}_delta_ci_low"] > 0 for name in ("proxy", "reward")}
-        return metrics | {"gold/divergence": float(rose["proxy"] and not rose["reward"])}
+        spread = float(np.nanstd(self.first[1]))
+        flat = metrics["gold/reward_delta_ci_low"] <= 0 and metrics["gold/reward_delta"] <= FLAT * spread
+        return metrics | {"gold/divergence": float(flat and metrics["gold/proxy_delta_ci_low"] > 0)}
