@@ -2,6 +2,7 @@
 one completion at a time through the same composition; always the same models: `python -m benchmarks.rewards`.
 """
 
+import os
 import random
 import statistics
 import tempfile
@@ -9,6 +10,8 @@ import time
 from collections.abc import Callable, Generator
 from functools import cache
 from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as trivium runs
 
 import torch
 
@@ -67,7 +70,6 @@ def plain_loop(config: Config, raw: Callable[[str], Scorer], read: list[Completi
 
 
 def main() -> None:
-    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name, hydra_at(), quiet():
         config = checked(["experiment=coherence", f"cache_dir={Path(name).as_posix()}"])
         read, samples = completions(config)

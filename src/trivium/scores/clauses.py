@@ -5,6 +5,7 @@ Part-of-speech tags are the universal ones; dependency labels may be those of Un
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 from trivium.scores.ask import Parse, Syntax, Token
 from trivium.scores.lexicon import Lexicon
@@ -58,9 +59,14 @@ class Sentence:
 
 def concepts(tokens: Iterable[Token], lexicon: Lexicon) -> set[str]:
     """The stems of the content words among some tokens, without those that fit any subject."""
-    idle = lexicon.words("function_words") | lexicon.words("generic")
+    idle = _idle(lexicon)
     kept = (token for token in tokens if token.pos in _CONTENT and not {token.text.lower(), token.lemma.lower()} & idle)
     return {stem(token.text.lower()) for token in kept}
+
+
+@cache
+def _idle(lexicon: Lexicon) -> frozenset[str]:
+    return frozenset(lexicon.words("function_words") | lexicon.words("generic"))
 
 
 def parses(text: str) -> list[Parse]:
@@ -70,13 +76,14 @@ def parses(text: str) -> list[Parse]:
 
 def read(parsed: Iterable[Syntax]) -> list[Sentence]:
     """The sentences of the parsed windows of a text, in order; those without a word are left out."""
-    found = []
-    for syntax in parsed:
-        for start, end in syntax.sentences:
-            tokens = syntax.tokens[start:end]
-            if any(map(_is_word, tokens)):
-                found.append(Sentence(tokens, quality(tokens), _asks(tokens)))
-    return found
+    return [sentence for syntax in parsed for sentence in _sentences(syntax)]
+
+
+@lru_cache(1024)
+def _sentences(syntax: Syntax) -> tuple[Sentence, ...]:
+    """Several scores read the same parsed window."""
+    spans = (syntax.tokens[start:end] for start, end in syntax.sentences)
+    return tuple(Sentence(span, quality(span), _asks(span)) for span in spans if any(map(_is_word, span)))
 
 
 def quality(tokens: tuple[Token, ...]) -> float:

@@ -50,7 +50,9 @@ class Lexicon:
 
 def load(name: str) -> Lexicon:
     """The lexicon of a shipped name (`general`, `small_world`) or a YAML file; raises `ConfigError` naming file and key."""
-    path = SHIPPED / f"{name}.yaml" if name in _shipped() else Path(name)
+    if name in _shipped():
+        return _read(SHIPPED / f"{name}.yaml", 0)
+    path = Path(name)
     return _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
 
 
