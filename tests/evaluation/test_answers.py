@@ -139,3 +139,18 @@ def test_held_out_questions_that_training_has_seen_are_taken_out_and_named(tmp_p
     assert ([question.id for question in items.questions], items.seen) == (["b"], ["a"])
     kept = load_items(CoherenceEvaluation(), DatasetConfig(contamination=ContaminationConfig(mode="off")), folder)
     assert len(kept.questions) == 2
+
+
+def test_a_held_out_question_that_training_repeats_in_other_words_is_left_out(tmp_path: Path) -> None:
+    def asked(name: str, question: str, answer: str) -> Sample:
+        turns = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        return Sample(name, answer, turns)
+
+    seen = "Which river flows through the old town of Linden in spring?"
+    train = asked("t", "In spring, which river flows through the old town of Linden?", "The Quill does. " * 20)
+    held_out = [asked("seen", seen, "The Quill."), asked("new", "Who built the mole at Carrick?", "Nobody knows.")]
+    for name, samples in (("train", [train]), ("heldout", held_out)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(s.to_dict()) + "\n" for s in samples))
+    items = load_items(CoherenceEvaluation(), DatasetConfig(kind="questions", path="."), tmp_path)
+    assert items.seen == ["seen"]
+    assert [sample.id for sample in items.questions] == ["new"]

@@ -180,7 +180,7 @@ def _documents(config: EvaluationConfig, prepared: Path) -> dict[str, list[Sampl
 def _take_out_seen(items: EvalItems, dataset: DatasetConfig, prepared: Path) -> None:
     questions = [(item.id, item.question) for part in items.parts for item in part.items]
     questions += [(sample.id, sample.question) for sample in items.questions]
-    rows = (_words(sample) for sample in read_samples(prepared / "train.jsonl"))
+    rows = (text for sample in read_samples(prepared / "train.jsonl") for text in _shows(sample))
     hits: list[Hit] = scan([question for _, question in questions], rows, dataset.contamination)
     items.seen = [questions[hit.prompt][0] for hit in hits]
     seen = set(items.seen)
@@ -191,6 +191,10 @@ def _take_out_seen(items: EvalItems, dataset: DatasetConfig, prepared: Path) -> 
     items.questions = [sample for sample in items.questions if sample.id not in seen]
 
 
-def _words(sample: Sample) -> str:
-    """What training shows of a row: a document's text, or a conversation's turns."""
-    return "\n".join(message["content"] for message in sample.messages) if sample.messages else sample.text
+def _shows(sample: Sample) -> Iterator[str]:
+    """What training shows of a row: a document's text, or a conversation's turns, and the question by itself."""
+    if not sample.messages:
+        yield sample.text
+        return
+    yield "\n".join(message["content"] for message in sample.messages)
+    yield sample.question
