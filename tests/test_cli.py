@@ -83,3 +83,19 @@ def test_own_options_come_from_a_config_dir(trivium: Call, tmp_path: Path) -> No
     (tmp_path / "mine" / "loss" / "gentle.yaml").write_text("defaults: [schema_distrust, _self_]\nalpha: 0.3\n")
     done = trivium("--config-dir", "mine", "--cfg", "job", "loss=gentle")
     assert "alpha: 0.3" in done.stdout, done.stderr
+
+
+def test_ones_own_option_is_run_and_one_of_the_wrong_shape_is_a_sentence(trivium: Call, tmp_path: Path) -> None:
+    for group, name, text in (
+        ("loss", "gentle", "defaults: [schema_distrust, _self_]\nalpha: 0.3\n"),
+        ("reward", "listed", "defaults: [schema, _self_]\nterms:\n  - fn: answer.f1\n"),
+    ):
+        (tmp_path / "conf" / group).mkdir(parents=True)
+        (tmp_path / "conf" / group / f"{name}.yaml").write_text(text)
+    small = ("--config-dir", "conf", "stages=[prepare]", "tracking=none", "dataset.world.disputed=4")
+    done = trivium(*small, "loss=gentle", "hydra.run.dir=out")
+    assert done.returncode == 0, done.stderr
+    assert "alpha: 0.3" in (tmp_path / "out" / "config.resolved.yaml").read_text()
+    refused = trivium(*small, "reward=listed", "hydra.run.dir=other")
+    assert refused.returncode == 2
+    assert refused.stderr.count("trivium:") == 1 and "reward=listed: the option file does not fit" in refused.stderr

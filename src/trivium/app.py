@@ -126,7 +126,7 @@ def _run_hydra(args: list[str]) -> int:
     failures: list[Exception] = []
     sys.argv = ["trivium", *args]
     try:
-        hydra.main(config_path=str(conf_dir()), config_name=CONFIG_NAME)(_job(failures))()
+        hydra.main(config_path=str(conf_dir()), config_name=CONFIG_NAME)(_job(failures, _config_dir(args)))()
     except KeyboardInterrupt:
         if not failures:
             raise
@@ -137,7 +137,7 @@ def _run_hydra(args: list[str]) -> int:
     return _say([f"runs that failed: {len(failures)}."], getattr(failures[0], "exit_code", TriviumError.exit_code))
 
 
-def _job(failures: list[Exception]) -> Callable[[Any], None]:
+def _job(failures: list[Exception], config_dir: Path | None) -> Callable[[Any], None]:
     def job(_composed: Any) -> None:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
@@ -147,8 +147,9 @@ def _job(failures: list[Exception]) -> Callable[[Any], None]:
         overrides = list(settings.overrides.task)
         out = Path(settings.runtime.output_dir)
         try:
-            config = checked(overrides)
-            TASKS[config.task](config, plan(config, overrides, checked), out, _label(config, overrides))
+            config = checked(overrides, config_dir)
+            arms = plan(config, overrides, lambda changed: checked(changed, config_dir))
+            TASKS[config.task](config, arms, out, _label(config, overrides))
         except (TriviumError, OSError) as error:
             failures.append(error)
             if settings.mode == RunMode.MULTIRUN:

@@ -78,6 +78,8 @@ def _composable(overrides: list[str], config_dir: Path | None) -> tuple[list[str
         return overrides, []
     except (HydraException, OmegaConfBaseException):
         choices = [o for o in overrides if is_choice(o)]
+    if broken := [problem for choice in choices if (problem := _choice_refused(choice, config_dir))]:
+        return [], broken
     problems, kept = [], []
     for override in overrides:
         try:
@@ -86,6 +88,18 @@ def _composable(overrides: list[str], config_dir: Path | None) -> tuple[list[str
         except (HydraException, OmegaConfBaseException) as error:
             problems.append(_refusal(override.lstrip("+"), error))
     return kept, problems
+
+
+def _choice_refused(choice: str, config_dir: Path | None) -> str | None:
+    """Why an option file cannot be composed by itself, None where it can."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        compose([choice], config_dir)
+    except (HydraException, OmegaConfBaseException) as error:
+        return f"{choice}: the option file does not fit its group ({' '.join(str(error).split())[:160]}); see docs/config.md."
+    return None
 
 
 def _refusal(override: str, error: Exception) -> str:

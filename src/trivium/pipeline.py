@@ -180,6 +180,7 @@ def _train_one(session: Session, work: Work) -> None:
         telling.tell_divergence(work.tuned.manifest.metrics, work.tracker, session.screen)
         if work.arm.main:
             telling.tell_prompts(work.tuned.manifest.metrics, session.screen)
+            telling.tell_gold(config, session.screen)
             telling.tell_embedded(config, session.screen)
 
 

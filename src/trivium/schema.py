@@ -397,11 +397,15 @@ class ScorerConfig:
 
     path: str | None = opt(None, "Local directory, hub id or package name; null takes the embedded tiny one.")
     revision: str | None = opt(None, "Hub revision of `path`.")
-    device: str = opt("cpu", "Where it runs; may differ from the trained model's.", choices=("cpu", "cuda", "mps"))
+    device: str = opt(
+        "cpu",
+        "Where it runs; may differ from the trained model's. The parser runs on the CPU only.",
+        choices=("cpu", "cuda", "mps"),
+    )
     batch_tokens: int = opt(8192, "Padded tokens in a batch.", ge=64)
     labels: list[str] | None = opt(
         None,
-        "Labels of the NLI model in its order, where its configuration does not name them: contradiction, neutral, entailment.",
+        "NLI only: labels of the model in its order, where its configuration does not name them: contradiction, neutral, entailment.",
     )
 
 

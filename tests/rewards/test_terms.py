@@ -55,7 +55,7 @@ def test_a_set_becomes_bound_terms_in_its_order() -> None:
         ({"fn": "os.system"}, ["reward.terms.t.fn: set to 'os.system'"]),
         ({"fn": "answer._folded"}, ["reward.terms.t.fn"]),
         ({"fn": "answer.exact"}, ["reward.terms.t.fn", "did you mean"]),
-        ({}, ["reward.terms.t.fn: set to ''"]),
+        ({}, ["reward.terms.t.fn: not set"]),
         ({"fn": "answer.f1", "wieght": 2}, ["reward.terms.t.wieght", "`weight`"]),
         ({"fn": "answer.f1", "weight": -1}, ["reward.terms.t.weight: set to -1", "≥ 0"]),
         ({"fn": "answer.f1", "weight": "heavy"}, ["reward.terms.t.weight: set to 'heavy'", "a number"]),

@@ -51,6 +51,16 @@ def tell_embedded(config: Config, screen: Screen) -> None:
         screen.warn(f"{keys}: not set; the embedded models were asked, which know the generated world only. Name real ones.")
 
 
+def tell_gold(config: Config, screen: Screen) -> None:
+    """Say so where the gold reward is a term that is trained on: it then proves nothing."""
+    trained = [name for name, term in config.reward.terms.items() if term["fn"] == config.reward.gold.get("fn")]
+    if trained:
+        screen.warn(
+            f"reward.gold.fn={config.reward.gold['fn']} is what the term {trained[0]} is trained on, so gold proves nothing; "
+            "set reward.gold.fn to another score, for example answer.f1."
+        )
+
+
 def tell_divergence(metrics: Mapping[str, float], tracker: Tracker, screen: Screen) -> None:
     """The named warning where the proxy rose on held-out prompts and the gold reward did not."""
     if not metrics.get("gold/divergence"):

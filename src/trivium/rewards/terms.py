@@ -88,6 +88,9 @@ def _term(name: str, data: Any, path: str, problems: Problems) -> Term | None:
     if typed is None:
         return None
     known = scores()
+    if not typed.fn:
+        problems.append(f"{path}.fn: not set; {nearest('', known)}")
+        return None
     if typed.fn not in known:
         problems.append(f"{path}.fn: set to {typed.fn!r}; {nearest(typed.fn, known)}")
         return None

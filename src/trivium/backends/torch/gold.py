@@ -19,7 +19,7 @@ from trivium.scores.completion import split
 from trivium.tracking import Recorder
 
 FLAT = 0.1
-"""Standard deviations of the gold reward among prompts; a rise of its mean below that is none."""
+"""Standard deviations among prompts; a rise of the mean by less is none."""
 
 
 class Tables(TrainerCallback):
@@ -83,8 +83,8 @@ class GoldWatch(TrainerCallback):
 
     def verdict(self) -> dict[str, float]:
         """How proxy and gold changed from the first look to the last, with intervals; `gold/divergence` is 1 where the proxy
-        rose (the interval of its change lies above 0) and the gold reward fell or stayed flat: its interval does not lie above
-        0, and its mean rose by less than `FLAT` standard deviations among prompts.
+        rose (its interval lies above 0, and its mean by more than `FLAT` standard deviations among prompts) and the gold reward
+        did neither.
         """
         if self.first is None or self.last is None or self.first is self.last:
             return {}
@@ -97,6 +97,8 @@ class GoldWatch(TrainerCallback):
             metrics |= {f"gold/{name}_first": float(before[both].mean()), f"gold/{name}_last": float(after[both].mean())}
             metrics |= {f"gold/{name}_delta": change.value, f"gold/{name}_delta_ci_low": change.low}
             metrics |= {f"gold/{name}_delta_ci_high": change.high}
-        spread = float(np.nanstd(self.first[1]))
-        flat = metrics["gold/reward_delta_ci_low"] <= 0 and metrics["gold/reward_delta"] <= FLAT * spread
-        return metrics | {"gold/divergence": float(flat and metrics["gold/proxy_delta_ci_low"] > 0)}
+        least = {name: FLAT * float(np.nanstd(values)) for name, values in zip(("proxy", "reward"), self.first, strict=True)}
+        rose = {name: metrics[f"gold/{name}_delta"] > low for name, low in least.items()}
+        proven = {name: metrics[f"gold/{name}_delta_ci_low"] > 0 for name in least}
+        diverged = rose["proxy"] and proven["proxy"] and not (rose["reward"] or proven["reward"])
+        return metrics | {"gold/divergence": float(diverged)}

@@ -167,6 +167,11 @@ def warm_start(config: Config, base: str, prepared: Path, record: Recorder, prog
     settings = _supervised(config)
     if settings is None:
         return None, {}
+    if not any(sample.reference for sample in read_samples(prepared / "train.jsonl")):
+        raise DataError(
+            "the warm start learns reference answers, and no training question has one; set method.warm_start.max_steps=0, or "
+            "name the column with the answers: dataset.fields={response: my_column}."
+        )
     parts = (settings.model, settings.adapter, settings.hardware, settings.method, settings.dataset.chat, settings.seed)
     key = key_of(base, *parts, file_hash(prepared / "train.jsonl"), code_hash("backends", "models", "data/chat.py"))
     folder = Path(config.cache_dir) / "warm_starts" / key
