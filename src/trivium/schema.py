@@ -405,7 +405,7 @@ class ScorerConfig:
     batch_tokens: int = opt(8192, "Padded tokens in a batch.", ge=64)
     labels: list[str] | None = opt(
         None,
-        "NLI only: labels of the model in its order, where its configuration does not name them: contradiction, neutral, entailment.",
+        "NLI only: the labels (contradiction, neutral, entailment) in the order of a model whose configuration lacks them.",
     )
 
 
