@@ -75,10 +75,14 @@ def test_nothing_to_distrust_gives_ones_and_says_so():
         ([0.1], [1, 1], "1 authorities but 2 entropies"),
     ],
 )
-@pytest.mark.parametrize("loss", [UniformLoss(), DistrustLoss(), DistrustSampledLoss(), DistrustPublishedLoss()])
+@pytest.mark.parametrize("loss", [DistrustLoss(), DistrustSampledLoss(), DistrustPublishedLoss()])
 def test_bad_provenance_is_a_data_error_with_its_count(loss, authority, entropy, said):
     with pytest.raises(DataError, match=said):
         W.policy(loss, authority, entropy)
+
+
+def test_uniform_weights_need_no_provenance():
+    assert W.policy(UniformLoss(), [None, 0.1], [None, None]).weights.tolist() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(
