@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from trivium.artifact import Manifest, cached, code_hash, file_hash, key_of, receipt, seal, tree_hash, valid, write_json
 from trivium.console import Screen, Update
 from trivium.errors import ConfigError
-from trivium.schema import ChatConfig, CoherenceEvaluation, Config, ContaminationConfig, FullAdapter, GrpoMethod
+from trivium.models.load import weights_dir
+from trivium.schema import ChatConfig, CoherenceEvaluation, Config, ContaminationConfig, GrpoMethod
 from trivium.tracking import Recorder
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def train(config: Config, base: tuple[str, str], prepared: Product, out: Path, r
         prepared.key,
         code_hash("backends", "maths", "models/load.py", "models/adapters.py"),
     )
-    folder = out / ("model" if isinstance(config.adapter, FullAdapter) else "adapter")
+    folder = out / weights_dir(config.adapter)
     if manifest := valid(folder, key):
         return Product(folder, manifest, True)
     if (made := receipt(folder)) is not None and made.key != key:

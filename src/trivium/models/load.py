@@ -7,11 +7,16 @@ from typing import Any
 
 from trivium.errors import ConfigError, ModelError
 from trivium.models.quiet import quiet
-from trivium.schema import HardwareConfig, ModelConfig
+from trivium.schema import FullAdapter, HardwareConfig, LoraAdapter, ModelConfig
 
 ADAPTER_DIR, MODEL_DIR = "adapter", "model"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
+
+
+def weights_dir(adapter: LoraAdapter | FullAdapter) -> str:
+    """Name of the folder, below a run, that its weights lie in."""
+    return MODEL_DIR if isinstance(adapter, FullAdapter) else ADAPTER_DIR
 
 
 def load_tokenizer(model: ModelConfig, path: str) -> Any:

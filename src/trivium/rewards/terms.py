@@ -6,6 +6,7 @@ import pkgutil
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from trivium.binding import Problems, bind_fields, bind_value, nearest, type_name
@@ -43,6 +44,7 @@ def gold(config: RewardConfig) -> list[Term]:
     return terms({"gold": config.gold}, "reward") if config.gold else []
 
 
+@cache
 def scores() -> dict[str, Score]:
     """Every score by the name it has in YAML, `module.function`."""
     import trivium.scores

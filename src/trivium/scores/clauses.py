@@ -5,7 +5,7 @@ Part-of-speech tags are the universal ones; dependency labels may be those of Un
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from trivium.scores.ask import Parse, Syntax, Token
 from trivium.scores.lexicon import Lexicon
@@ -59,14 +59,9 @@ class Sentence:
 
 def concepts(tokens: Iterable[Token], lexicon: Lexicon) -> set[str]:
     """The stems of the content words among some tokens, without those that fit any subject."""
-    idle = _idle(lexicon)
+    idle = lexicon.idle
     kept = (token for token in tokens if token.pos in _CONTENT and not {token.text.lower(), token.lemma.lower()} & idle)
     return {stem(token.text.lower()) for token in kept}
-
-
-@cache
-def _idle(lexicon: Lexicon) -> frozenset[str]:
-    return frozenset(lexicon.words("function_words") | lexicon.words("generic"))
 
 
 def parses(text: str) -> list[Parse]:

@@ -47,6 +47,11 @@ class Lexicon:
         """The phrases of a category as a set in lower case."""
         return _words(self, category)
 
+    @property
+    def idle(self) -> frozenset[str]:
+        """Words that fit any subject: function words and generic ones."""
+        return _idle(self)
+
 
 def load(name: str) -> Lexicon:
     """The lexicon of a shipped name (`general`, `small_world`) or a YAML file; raises `ConfigError` naming file and key."""
@@ -116,6 +121,11 @@ def _finder(lexicon: Lexicon, categories: Sequence[str], negatable: bool, own: b
     negations = lexicon.of("negations") if negatable else ()
     affirmations = lexicon.of("affirmations") if negatable else ()
     return PhraseFinder(phrases, negations, affirmations, own=phrases if own else (), repeated=phrases)
+
+
+@cache
+def _idle(lexicon: Lexicon) -> frozenset[str]:
+    return lexicon.words("function_words") | lexicon.words("generic")
 
 
 @cache

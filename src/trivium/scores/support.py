@@ -16,7 +16,7 @@ Polar = tuple[str, bool]
 
 def polar(text: str, lexicon: Lexicon) -> list[Polar]:
     """The content words of a text in order, each with whether a negation stands before it in its clause."""
-    idle = lexicon.words("function_words") | lexicon.words("generic")
+    idle = lexicon.idle
     negations = lexicon.words("negations")
     found: list[Polar] = []
     for clause in _CLAUSE.split(plain(text)):

@@ -89,7 +89,7 @@ def spread(parts: Sequence[str], most: int) -> list[str]:
 
 def contents(text: str, lexicon: Lexicon) -> list[str]:
     """The stems of the words that carry content: neither function words nor such as fit any subject."""
-    idle = lexicon.words("function_words") | lexicon.words("generic")
+    idle = lexicon.idle
     return [stem(word) for word in words(text) if word not in idle and not _nothing(word)]
 
 

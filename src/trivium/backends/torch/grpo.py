@@ -26,12 +26,12 @@ from trivium.data.jsonl import read_samples
 from trivium.errors import DataError
 from trivium.maths.advantages import NORMALIZE_THEN_SUM, SUM_THEN_NORMALIZE
 from trivium.models.adapters import attach
-from trivium.models.load import ADAPTER_DIR, MODEL_DIR, load_base, load_tokenizer, load_trainable
+from trivium.models.load import load_base, load_tokenizer, load_trainable, weights_dir
 from trivium.models.quiet import quiet
 from trivium.rewards.compose import Composition
 from trivium.rewards.rehearse import proxy, rehearse
 from trivium.sample import Sample
-from trivium.schema import Config, FullAdapter, GrpoMethod, SftMethod, UniformLoss
+from trivium.schema import Config, GrpoMethod, SftMethod, UniformLoss
 from trivium.tracking import Recorder
 
 logger = logging.getLogger(__name__)
@@ -89,12 +89,12 @@ def train(config: Config, base: str, prepared: Path, out: Path, *, record: Recor
         trainer.add_callback(Tables(board, record, config.method.completions_steps))
         trainer.add_callback(watch)
         metrics = _run(trainer, config.method, stop)
-        sft.write_weights(trainer, out / _weights_name(config))
+        sft.write_weights(trainer, out / weights_dir(config.adapter))
     return {**warm, **questions.metrics(), **metrics, **watch.verdict(), **board.failure_metrics()}
 
 
 def read_questions(config: Config, prepared: Path) -> Questions:
-    """The prepared questions. Raises `DataError` where there are too few for one step."""
+    """The prepared questions. Raises `DataError` where there are too few for one step, or no answers to warm up on."""
     method = config.method
     found = Questions(
         list(read_samples(prepared / "train.jsonl")),
@@ -107,6 +107,11 @@ def read_questions(config: Config, prepared: Path) -> Questions:
         raise DataError(
             f"there are {len(found.train)} training questions, and a step asks {found.per_step} (method.total_batch_size / "
             "method.num_generations); lower the batch, or add questions."
+        )
+    if method.warm_start.max_steps and not any(sample.reference for sample in found.train):
+        raise DataError(
+            "the warm start learns reference answers, and no training question has one; set method.warm_start.max_steps=0, or "
+            "name the column with the answers: dataset.fields={response: my_column}."
         )
     return found
 
@@ -167,16 +172,11 @@ def warm_start(config: Config, base: str, prepared: Path, record: Recorder, prog
     settings = _supervised(config)
     if settings is None:
         return None, {}
-    if not any(sample.reference for sample in read_samples(prepared / "train.jsonl")):
-        raise DataError(
-            "the warm start learns reference answers, and no training question has one; set method.warm_start.max_steps=0, or "
-            "name the column with the answers: dataset.fields={response: my_column}."
-        )
     parts = (settings.model, settings.adapter, settings.hardware, settings.method, settings.dataset.chat, settings.seed)
     key = key_of(base, *parts, file_hash(prepared / "train.jsonl"), code_hash("backends", "models", "data/chat.py"))
     folder = Path(config.cache_dir) / "warm_starts" / key
     folder.mkdir(parents=True, exist_ok=True)
-    weights = folder / _weights_name(config)
+    weights = folder / weights_dir(config.adapter)
     with FileLock(folder / ".lock"):
         if (manifest := valid(weights, key)) is None:
             metrics = sft.train(settings, base, prepared, folder, record=_Prefixed(record), progress=progress)
@@ -224,10 +224,6 @@ def _policy(config: Config, base: str, start: Path | None) -> Any:
     if start is not None:
         return load_trainable(config.model, config.hardware, base, start)
     return attach(load_base(config.model, config.hardware, base), config.adapter, config.seed)
-
-
-def _weights_name(config: Config) -> str:
-    return MODEL_DIR if isinstance(config.adapter, FullAdapter) else ADAPTER_DIR
 
 
 def _checkpoint_key(config: Config, base: str, questions: Questions) -> str:

@@ -22,7 +22,7 @@ from trivium.backends.torch.trainer import ProvenanceTrainer
 from trivium.errors import ConfigError, DataError, Interrupted, TrainingError
 from trivium.maths.weights import Floats, Ints, Policy, draw, order, policy, weight_report
 from trivium.models.adapters import attach
-from trivium.models.load import ADAPTER_DIR, MODEL_DIR, load_base, load_tokenizer
+from trivium.models.load import MODEL_DIR, load_base, load_tokenizer, weights_dir
 from trivium.models.quiet import quiet
 from trivium.schema import Config, FullAdapter, GrpoMethod, HardwareConfig, SftMethod
 from trivium.tracking import Recorder
@@ -70,7 +70,7 @@ def train(config: Config, base: str, prepared: Path, out: Path, *, record: Recor
         record.metrics(weights, 0)
         keeper = _install(trainer, config.method, Reporter(record.metrics, progress), stop)
         metrics = _run(trainer, keeper, stop)
-        write_weights(trainer, out / (MODEL_DIR if isinstance(config.adapter, FullAdapter) else ADAPTER_DIR), keeper)
+        write_weights(trainer, out / weights_dir(config.adapter), keeper)
     return {**weights, **metrics, "train/samples": float(len(corpus.rows)), "train/dropped": float(corpus.rows.dropped)}
 
 
