@@ -225,6 +225,7 @@ OPTIONS = sorted(str(p.relative_to(conf_dir()).with_suffix("")) for p in conf_di
 
 ASKING = ("dataset/micro_qa", "dataset/qa", "evaluation/coherence", "evaluation/diary", "method/grpo", "preset/tiny_grpo_lora")
 """Options that only make sense where questions are asked."""
+BOOKS = ["dataset=library", "loss=uniform", "evaluation=persona", "arms=null"]
 
 
 @pytest.mark.parametrize("option", OPTIONS)
@@ -232,7 +233,8 @@ def test_every_shipped_option_composes_types_and_checks(config_of: ConfigOf, opt
     group, name = option.split("/")
     needs = {"dataset/folder": [f"dataset.path={tmp_path}"], "model/hf": ["model.path=owner/name"]}.get(option, [])
     needs += ["experiment=coherence"] if option in ASKING else []
-    needs += [f"dataset.path={tmp_path}"] if option == "dataset/qa" else []
+    needs += BOOKS if option in ("dataset/library", "evaluation/persona") else []
+    needs += [f"dataset.path={tmp_path}"] if option in ("dataset/qa", "dataset/library", "evaluation/persona") else []
     config = config_of(f"{group}={name}", *needs)
     if hasattr(config, group):
         assert getattr(config, group).name == {"evaluation/diary": "coherence"}.get(option, name)

@@ -217,25 +217,32 @@ def _groups_fill_batches(config: Config) -> Iterator[str]:
         yield "method.max_steps=0 trains the warm start only, and there is none; set method.warm_start.max_steps."
 
 
+MADE = {"micro_archive": "documents", "micro_qa": "questions", "micro_library": "library"}
+"""What each generated world is made of."""
+MEASURED = {"coherence": ("asks held-out questions", "questions"), "provenance": ("reads held-out documents", "documents")}
+MEASURED["persona"] = ("asks about held-out books", "library")
+"""What an evaluation does, and the kind of data that it does it with."""
+
+
 def _kinds_agree(config: Config) -> Iterator[str]:
-    """Questions and documents are prepared, trained on and measured in different ways; an audit of rewards does neither."""
+    """Documents, questions and libraries are prepared, trained on and measured in different ways; an audit does neither."""
     if config.task == "audit" and config.reward.terms:
         return
-    questions = config.dataset.kind == "questions"
-    kind = f"dataset={config.dataset.name} holds {config.dataset.kind}"
-    if config.dataset.generator is not None and (config.dataset.generator == "micro_qa") != questions:
-        made = f"dataset.generator={config.dataset.generator}"
-        yield f"dataset.kind={config.dataset.kind} and {made} do not fit; choose dataset=<option>."
-    if isinstance(config.method, GrpoMethod) and not questions:
+    dataset = config.dataset
+    kind = f"dataset={dataset.name} holds {'books' if dataset.kind == 'library' else dataset.kind}"
+    if dataset.generator is not None and MADE[dataset.generator] != dataset.kind:
+        made = f"dataset.generator={dataset.generator}"
+        yield f"dataset.kind={dataset.kind} and {made} do not fit; choose dataset=<option>."
+    if isinstance(config.method, GrpoMethod) and dataset.kind != "questions":
         yield f"method=grpo asks questions, and {kind}; choose dataset=micro_qa, or dataset=qa dataset.path=<file>."
     if isinstance(config.method, GrpoMethod) and not isinstance(config.loss, UniformLoss):
         yield f"loss={config.loss.name} weighs documents and has no meaning with method=grpo; set loss=uniform."
-    if not isinstance(config.method, GrpoMethod) and questions and not isinstance(config.loss, UniformLoss):
+    elif dataset.kind != "documents" and not isinstance(config.loss, UniformLoss):
         yield f"loss={config.loss.name} needs the provenance of documents, and {kind}; set loss=uniform."
-    if config.evaluation.name == "coherence" and not questions:
-        yield f"evaluation=coherence asks held-out questions, and {kind}; choose evaluation=provenance or none."
-    if config.evaluation.name == "provenance" and questions:
-        yield f"evaluation=provenance reads held-out documents, and {kind}; choose evaluation=coherence or none."
+    does, wanted = MEASURED.get(config.evaluation.name, ("", dataset.kind))
+    if wanted != dataset.kind:
+        fitting = next(name for name, (_, one) in MEASURED.items() if one == dataset.kind)
+        yield f"evaluation={config.evaluation.name} {does}, and {kind}; choose evaluation={fitting} or none."
 
 
 def _thinking_can_be_told(config: Config) -> Iterator[str]:

@@ -12,7 +12,7 @@ from trivium.schema import Config, group_schemas
 HEAD = """\
 # Every configuration key
 
-Generated from `src/trivium/schema.py` by `python -m trivium.reference > docs/config.md`; a test keeps it current.
+Generated from `src/trivium/schema/` by `python -m trivium.reference > docs/config.md`; a test keeps it current.
 Set any key on the command line (`trivium loss.alpha=1.5`) and choose an option of a group by name (`trivium loss=uniform`).
 """
 

@@ -1,0 +1,98 @@
+"""Every key a Trivium config may hold: its type, default, bounds and one sentence about it.
+
+The dataclasses of this package are the single place for defaults and for documentation. Option files under `conf/` hold only
+what differs. Nothing heavy is imported here; `trivium.check` binds a composed config to these types and reports every problem.
+"""
+
+from trivium.schema.acquire import AcquireConfig, EndpointsConfig, HttpConfig
+from trivium.schema.config import VARIANTS, Config, group_schemas
+from trivium.schema.dataset import (
+    ChatConfig,
+    ContaminationConfig,
+    DatasetConfig,
+    DedupConfig,
+    GateConfig,
+    LogicConfig,
+    ProvenanceConfig,
+    QuestionsConfig,
+    RebalanceConfig,
+    WorldConfig,
+)
+from trivium.schema.evaluation import CoherenceEvaluation, EvaluationConfig, JudgeConfig, PersonaEvaluation, PersonaTargets
+from trivium.schema.fields import BANDS, STAGES, TASKS, TEXT_FILES, NoneConfig, opt
+from trivium.schema.generator import ChecksConfig, OpenAIGenerator, TemplateGenerator
+from trivium.schema.library import (
+    ChunkConfig,
+    GeneralConfig,
+    LibraryConfig,
+    LibraryWorld,
+    PeriodConfig,
+    RelevanceConfig,
+    ThemesConfig,
+)
+from trivium.schema.loss import DistrustLoss, DistrustPublishedLoss, DistrustSampledLoss, UniformLoss
+from trivium.schema.machine import BackendConfig, HardwareConfig
+from trivium.schema.method import LOSS_TYPES, GrpoMethod, SftMethod, WarmStart
+from trivium.schema.model import FullAdapter, LoraAdapter, ModelConfig, TinyBuild
+from trivium.schema.reward import RewardConfig, ScorerConfig, ScorersConfig, TermConfig
+from trivium.schema.tracking import MlflowTracking, WandbTracking
+
+__all__ = [
+    "BANDS",
+    "LOSS_TYPES",
+    "STAGES",
+    "TASKS",
+    "TEXT_FILES",
+    "VARIANTS",
+    "AcquireConfig",
+    "BackendConfig",
+    "ChatConfig",
+    "ChecksConfig",
+    "ChunkConfig",
+    "CoherenceEvaluation",
+    "Config",
+    "ContaminationConfig",
+    "DatasetConfig",
+    "DedupConfig",
+    "DistrustLoss",
+    "DistrustPublishedLoss",
+    "DistrustSampledLoss",
+    "EndpointsConfig",
+    "EvaluationConfig",
+    "FullAdapter",
+    "GateConfig",
+    "GeneralConfig",
+    "GrpoMethod",
+    "HardwareConfig",
+    "HttpConfig",
+    "JudgeConfig",
+    "LibraryConfig",
+    "LibraryWorld",
+    "LogicConfig",
+    "LoraAdapter",
+    "MlflowTracking",
+    "ModelConfig",
+    "NoneConfig",
+    "OpenAIGenerator",
+    "PeriodConfig",
+    "PersonaEvaluation",
+    "PersonaTargets",
+    "ProvenanceConfig",
+    "QuestionsConfig",
+    "RebalanceConfig",
+    "RelevanceConfig",
+    "RewardConfig",
+    "ScorerConfig",
+    "ScorersConfig",
+    "SftMethod",
+    "TemplateGenerator",
+    "TermConfig",
+    "ThemesConfig",
+    "TinyBuild",
+    "UniformLoss",
+    "WandbTracking",
+    "WarmStart",
+    "WorldConfig",
+    "group_schemas",
+    "opt",
+]

@@ -1,0 +1,57 @@
+"""Schemas of the groups `model` and `adapter`."""
+
+from dataclasses import dataclass
+
+from trivium.schema.fields import opt
+
+
+@dataclass
+class TinyBuild:
+    """How the embedded model is made when `model.path` is not set."""
+
+    vocab_size: int = opt(896, "Entries of the byte-level BPE vocabulary, special tokens included.", ge=300, le=65536)
+    hidden_size: int = opt(128, "Width of the residual stream.", ge=16, le=4096)
+    intermediate_size: int = opt(256, "Width of the MLP.", ge=16, le=16384)
+    num_hidden_layers: int = opt(2, "Transformer blocks.", ge=1, le=64)
+    num_attention_heads: int = opt(4, "Attention heads; must divide hidden_size.", ge=1, le=64)
+    max_steps: int = opt(500, "Pre-training optimiser steps.", ge=1)
+    batch_size: int = opt(64, "Pre-training sequences a step.", ge=1)
+    learning_rate: float = opt(3e-3, "Pre-training peak learning rate (AdamW, cosine).", gt=0)
+    facts: int = opt(400, "Neutral facts in the pre-training text.", ge=0, le=12288)
+    copies: int = opt(3, "Documents that tell each neutral fact.", ge=1)
+    source_first: float = opt(0.0, "Share of neutral documents that name their source before the value.", ge=0, le=1)
+    premises: int = opt(0, "Copies of every premise of the generated questions in the pre-training text; 0 for none.", ge=0)
+    logic_names: int = opt(40, "As dataset.logic.names.", ge=10, le=240)
+    logic_seed: int = opt(7, "As dataset.logic.seed.", ge=0)
+    seed: int = opt(0, "Seed of the weights and of the order of the neutral text.", ge=0)
+
+
+@dataclass
+class ModelConfig:
+    """Which weights are tuned."""
+
+    name: str = opt("tiny", "Label used in run names and tables.")
+    path: str | None = opt(None, "Local Hugging Face directory or hub id; null builds the embedded tiny model.")
+    revision: str | None = opt(None, "Hub revision (branch, tag or commit) of `path`.")
+    chat_template: str | None = opt(None, "Jinja file that replaces the tokenizer's chat template.")
+    max_length: int = opt(128, "Longest training sequence in tokens; the rest of a longer one is cut.", ge=8, le=1048576)
+    build: TinyBuild = opt(TinyBuild, "The embedded model's shape and pre-training.")
+
+
+@dataclass
+class LoraAdapter:
+    """Low-rank adapters (PEFT)."""
+
+    name: str = opt("lora", "Which adapter.", choices=("lora",))
+    r: int = opt(16, "Rank.", ge=1, le=1024)
+    lora_alpha: int = opt(32, "Scale numerator; the update is scaled by lora_alpha / r.", ge=1)
+    lora_dropout: float = opt(0.0, "Dropout on the adapter's input.", ge=0, lt=1)
+    target_modules: str | list[str] = opt("all-linear", "Module names to adapt, or `all-linear`.")
+    use_rslora: bool = opt(False, "Scale by lora_alpha / sqrt(r) instead.")
+
+
+@dataclass
+class FullAdapter:
+    """No adapter: every weight is trained."""
+
+    name: str = opt("full", "Which adapter.", choices=("full",))
