@@ -1,0 +1,1 @@
+"""From books to conversations: works, passages, themes, dates, and the generated library."""
