@@ -19,8 +19,8 @@ class DatedFact:
     """A question and its answer.
 
     `date` is the day (YYYY-MM-DD) or year from which it was known; `accept` lists wordings of which a right answer states one;
-    `others` lists candidates of which it states none (empty where the answer is open). `paraphrases` ask the same in other words,
-    `tricks` with a misleading date. Facts of one `group` stay on one side of the split.
+    `others` lists candidates of which it states none (empty where the answer is open). `paraphrases` ask the same in other
+    words, `tricks` with a misleading date. Facts of one `group` stay on one side of the split.
     """
 
     question: str
@@ -44,7 +44,8 @@ class DatedFact:
     def from_dict(cls, row: Mapping[str, Any]) -> "DatedFact":
         """The inverse of `to_dict`."""
         lists = ("accept", "others", "paraphrases", "tricks")
-        return cls(**{k: tuple(v) if k in lists else v for k, v in row.items()})
+        values: dict[str, Any] = {k: tuple(v) if k in lists else v for k, v in row.items()}
+        return cls(**values)
 
 
 def day_of(text: str, last: bool = False) -> datetime.date:
