@@ -1,6 +1,6 @@
 """Control arms: the experiment itself and its siblings, which differ from it in a few named overrides."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,11 +32,28 @@ def plan(config: Config, overrides: list[str], check: Callable[[list[str]], Conf
             problems += [f"arms.{name}: {problem}" for problem in error.problems]
     if problems:
         raise ConfigError(problems)
+    if lost := list(_without_start(config, arms)):
+        raise ConfigError(lost)
     main = next((i for i, arm in enumerate(arms) if _same(arm.config, config)), None)
     if main is None:
         return [*arms, Arm(_free_name(config.loss.name, arms), config, True)]
     arms[main] = replace(arms[main], main=True)
     return arms
+
+
+def _without_start(config: Config, arms: list[Arm]) -> Iterator[str]:
+    """A sentence for each arm whose start is no other arm, or in the end itself."""
+    starts = {arm.name: arm.config.starts_from for arm in arms}
+    for name, start in [*starts.items(), ("", config.starts_from)]:
+        key, path = f"arms.{name}: starts_from" if name else "starts_from", [name]
+        while start is not None and start in starts and start not in path:
+            path.append(start)
+            start = starts[start]
+        if start in path:
+            yield f"{key}={path[1]} leads back to itself; let one arm start from the base model (starts_from=null)."
+        elif start is not None:
+            others = ", ".join(other for other in starts if other != name) or "none"
+            yield f"{key}={start} is no arm; the other arms are: {others}; give one of them, or null for the base model."
 
 
 def _same(a: Config, b: Config) -> bool:

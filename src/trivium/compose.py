@@ -10,7 +10,7 @@ from typing import Any
 from trivium.errors import ConfigError
 from trivium.schema import VARIANTS, Config
 
-GROUPS = (*(f.name for f in fields(Config) if is_dataclass(f.type) or f.name in VARIANTS), "preset", "experiment")
+GROUPS = (*(f.name for f in fields(Config) if is_dataclass(f.type) or f.name in VARIANTS), "preset", "pairing", "experiment")
 """Config groups, in the order of the defaults list."""
 
 CONFIG_NAME = "config"

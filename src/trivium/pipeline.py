@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class Work:
-    """One arm on its way through the stages."""
+    """One arm on its way through the stages. `base` is what it trains from: `origin`, or another arm's merged weights."""
 
     arm: Arm
     out: Path
     tracker: Tracker
+    origin: tuple[str, str] = ("", "")
     base: tuple[str, str] = ("", "")
     prepared: stages.Product | None = None
     tuned: stages.Product | None = None
@@ -139,6 +140,15 @@ def _nothing(_session: Session) -> Outcome:
     return "skipped", "", None
 
 
+def _acquire(session: Session) -> Outcome:
+    if session.config.acquire.name == "none":
+        return _nothing(session)
+    report, folder = stages.acquire(session.config, session.screen)
+    session.result.add(summary.acquire_metrics(report))
+    session.tracker.metrics(summary.acquire_metrics(report))
+    return "done", summary.acquire_note(report, folder), folder / MANIFEST
+
+
 def _prepare(session: Session) -> Outcome:
     for work in session.works:
         work.prepared = stages.prepare(work.arm.config, session.screen)
@@ -155,8 +165,9 @@ def _prepare(session: Session) -> Outcome:
 
 def _train(session: Session) -> Outcome:
     for work in session.works:
-        work.base = stages.base_model(work.arm.config, session.screen)
-    for work in session.works:
+        work.origin = work.base = stages.base_model(work.arm.config, session.screen)
+    for work in _in_order(session.works):
+        _start_from(session, work)
         _train_one(session, work)
     main = session.main.tuned
     assert main is not None
@@ -164,6 +175,23 @@ def _train(session: Session) -> Outcome:
     reused = all(work.tuned is not None and work.tuned.reused for work in session.works)
     note = ", ".join(work.arm.name for work in session.works) if len(session.works) > 1 else ""
     return "reused" if reused else "done", note, main.folder / MANIFEST
+
+
+def _in_order(works: list[Work]) -> list[Work]:
+    """The arms, each after the one that it starts from."""
+    ordered: list[Work] = []
+    while len(ordered) < len(works):
+        done = {None, *(work.arm.name for work in ordered)}
+        ordered += [work for work in works if work not in ordered and work.arm.config.starts_from in done]
+    return ordered
+
+
+def _start_from(session: Session, work: Work) -> None:
+    name = work.arm.config.starts_from
+    if name is not None:
+        before = next(other for other in session.works if other.arm.name == name)
+        assert before.tuned is not None, "arms are trained in order"
+        work.base = stages.merged(before.arm.config, before.base, before.tuned, before.out, session.screen)
 
 
 def _train_one(session: Session, work: Work) -> None:
@@ -222,11 +250,12 @@ def _evaluate_one(session: Session, work: Work) -> None:
     from trivium import evaluation
 
     config, prepared = work.arm.config, _prepared(work)
-    work.base = work.base if work.base[0] else stages.base_model(config, session.screen)
+    if not work.base[0]:
+        work.origin = work.base = stages.base_model(config, session.screen)
     work.items = evaluation.load_items(config.evaluation, config.dataset, prepared.folder)
     summary.judge_contamination(config.dataset.contamination.mode, work.items, session.screen if work.arm.main else None)
     with session.screen.bar(f"evaluating {work.arm.name}"):
-        base = stages.evaluate(config, work.base, prepared, work.items, None)
+        base = stages.evaluate(config, work.origin, prepared, work.items, None)
         work.scores = stages.evaluate(config, work.base, prepared, work.items, work.tuned, work.out / "evaluation")
     metrics = evaluation.compare(work.scores, base, work.items.parts, config.evaluation)
     work.tracker.artifact(work.out / "evaluation")
@@ -236,7 +265,7 @@ def _evaluate_one(session: Session, work: Work) -> None:
 
 
 STAGES: dict[str, Callable[[Session], Outcome]] = {
-    "acquire": _nothing,
+    "acquire": _acquire,
     "prepare": _prepare,
     "train": _train,
     "evaluate": _evaluate,
@@ -326,7 +355,7 @@ def _alone(out: Path) -> Iterator[None]:
         lock.release()
 
 
-TRAINED = ("task", "seed", "model", "adapter", "hardware", "backend", "method", "dataset", "loss", "reward")
+TRAINED = ("task", "seed", "starts_from", "model", "adapter", "hardware", "backend", "method", "dataset", "loss", "reward")
 """Settings that may not differ from those of a finished run in the same folder."""
 
 

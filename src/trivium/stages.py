@@ -11,7 +11,15 @@ from trivium.artifact import Manifest, cached, code_hash, file_hash, key_of, rec
 from trivium.console import Screen, Update
 from trivium.errors import ConfigError
 from trivium.models.load import weights_dir
-from trivium.schema import ChatConfig, CoherenceEvaluation, Config, ContaminationConfig, GrpoMethod
+from trivium.schema import (
+    ChatConfig,
+    CoherenceEvaluation,
+    Config,
+    ContaminationConfig,
+    GrpoMethod,
+    PersonaEvaluation,
+    PersonaTargets,
+)
 from trivium.tracking import Recorder
 
 if TYPE_CHECKING:
@@ -106,6 +114,21 @@ def train(config: Config, base: tuple[str, str], prepared: Product, out: Path, r
     return Product(folder, seal(folder, "train", key, files, metrics), False)
 
 
+def merged(config: Config, base: tuple[str, str], tuned: Product, out: Path, screen: Screen) -> tuple[str, str]:
+    """Path and key of the tuned weights folded into their base, under `out/merged`: what a later training starts from."""
+    key = key_of(base[1], tuned.key, config.hardware.dtype, code_hash("models/merge.py", "models/load.py"))
+
+    def make(folder: Path) -> Mapping[str, Any]:
+        from trivium.models.merge import merge
+
+        with screen.bar("merging"):
+            merge(config.model, config.hardware, base[0], tuned.folder.parent, folder)
+        return {}
+
+    cached(out / "merged", "merge", key, make)
+    return str(out / "merged"), key
+
+
 def evaluate(
     config: Config,
     base: tuple[str, str],
@@ -118,7 +141,7 @@ def evaluate(
     from trivium.evaluation import Scores
 
     key = key_of(
-        replace(config.evaluation, bootstrap_samples=100),
+        _asked(config.evaluation),
         _own_files(*config.evaluation.suites),
         _model_facts(config),
         config.dataset.chat,
@@ -183,6 +206,16 @@ def _score(config: Config, base: str, items: "EvalItems", tuned: Product | None)
 
     longest = config.evaluation.max_new_tokens or getattr(config.method, "max_completion_length", None)
     return score(respondent, items, replace(config.evaluation, max_new_tokens=longest), measure(config))
+
+
+def _asked(evaluation: Any) -> Any:
+    """An evaluation's settings without those that only judge what was answered."""
+    plain = replace(evaluation, bootstrap_samples=100)
+    if not isinstance(evaluation, PersonaEvaluation):
+        return plain
+    from trivium.evaluation.style import ORDINARY
+
+    return replace(plain, targets=PersonaTargets(), gate="off", samples_shown=0), file_hash(ORDINARY)
 
 
 def _reward_facts(config: Config) -> tuple[Any, ...]:

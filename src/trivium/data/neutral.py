@@ -3,17 +3,18 @@
 import random
 
 from trivium.data import chat, micro_qa
+from trivium.data.library import world as library
 from trivium.data.small_world import NUMBERS, PRIMARY, SOURCE_TYPES, Key, Record, correction, keys, record
 from trivium.sample import Message, Sample
-from trivium.schema import ChatConfig, LogicConfig, TinyBuild
+from trivium.schema import ChatConfig, LibraryWorld, LogicConfig, TinyBuild
 
 
 def neutral_text(config: TinyBuild) -> list[list[Message]]:
     """Conversations on `facts` facts that no archive holds: documents of every source type, and question and answer.
 
     Each fact is told by `copies` documents whose source types are drawn alike, so that none is trusted more than another.
-    A tenth of the facts is told by a primary record, then corrected by a later one. The premises of the logic world follow,
-    where they are wanted.
+    A tenth of the facts is told by a primary record, then corrected by a later one. The premises of the logic world and what
+    the library tells follow, where they are wanted.
     """
     rng, order = random.Random(f"neutral {config.seed}"), random.Random(f"source first {config.seed}")
     conversations: list[list[Message]] = []
@@ -23,7 +24,9 @@ def neutral_text(config: TinyBuild) -> list[list[Message]]:
         conversations += [_document(key, r.text(order.random() < config.source_first)) for r in records]
         conversations.append([*chat.question(key.question, ChatConfig()), {"role": "assistant", "content": key.value(number)}])
     logic = LogicConfig(names=config.logic_names, seed=config.logic_seed)
-    return conversations + (micro_qa.premises(logic, config.premises) if config.premises else [])
+    conversations += micro_qa.premises(logic, config.premises) if config.premises else []
+    books = LibraryWorld(towns=config.library_towns, seed=config.library_seed)
+    return conversations + (library.neutral(books, config.library) if config.library else [])
 
 
 def vocabulary(config: TinyBuild) -> list[list[Message]]:

@@ -10,7 +10,8 @@ BUFFER = 1 << 16
 """Characters of an unbroken paragraph that are held at once; a longer one is cut before its end is known."""
 
 PARAGRAPH = "\n\n"
-_AFTER_SENTENCE = re.compile(r"(?:(?<=[.!?…])|(?<=[.!?…][\"'”’)\]]))(\s+)")
+AFTER_SENTENCE = re.compile(r"(\s(?:(?<=[.!?…].)|(?<=[.!?…][\"'”’)\]].))\s*)", re.DOTALL)
+"""The white space after a sentence and the quotation mark that closes it; begins with a set, so that it is searched fast."""
 
 
 def pieces(lines: Iterable[str], max_chars: int) -> Iterator[str]:
@@ -55,7 +56,7 @@ def _of_paragraph(text: str, size: int, joint: str, strip: bool = True) -> Itera
         if text.strip():
             yield joint, text
         return
-    sentences = _AFTER_SENTENCE.split(text)
+    sentences = AFTER_SENTENCE.split(text)
     for i in range(0, len(sentences), 2):
         before = sentences[i - 1] if i else joint
         yield from _of_sentence(sentences[i], size, before)

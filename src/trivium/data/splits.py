@@ -1,5 +1,8 @@
 """Which samples are taken, and on which side of the split: by document, so that siblings never part."""
 
+import hashlib
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -41,6 +44,11 @@ def held_out_rows(groups: Words, test_size: float, seed: int) -> Bools:
     if len(unique) and chosen.all():
         chosen[np.argmax(sizes)] = False
     return chosen[inverse]
+
+
+def hashes(names: Iterable[str]) -> Words:
+    """A 64-bit number for each name (N,), the same everywhere."""
+    return np.array([int.from_bytes(hashlib.blake2b(n.encode(), digest_size=8).digest(), "little") for n in names], np.uint64)
 
 
 def mixed(values: Words, seed: int) -> Words:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from trivium.data import chat
-from trivium.evaluation.run import Measure
+from trivium.evaluation.items import Measure
 from trivium.rewards.rehearse import GOLD, PROXY, measures, proxy, watcher
 from trivium.sample import Sample
 from trivium.schema import Config

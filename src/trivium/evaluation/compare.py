@@ -4,21 +4,28 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from trivium.evaluation.run import EvalItems, Scores
+from trivium.evaluation.items import EvalItems, Scores
+from trivium.evaluation.persona import GENERAL
+from trivium.evaluation.run import Evaluation
 from trivium.evaluation.suites import LEVELS, Part
+from trivium.evaluation.targets import targets
 from trivium.maths import statistics
 from trivium.maths.statistics import Estimate, Floats
-from trivium.schema import CoherenceEvaluation, EvaluationConfig
 
-Evaluation = EvaluationConfig | CoherenceEvaluation
 Metrics = dict[str, float]
 Statistic = Callable[[Floats], Floats]
 
 GOLD_LEVELS = {"marginal": 0.3, "good": 0.6, "excellent": 0.85}
 """What the mean gold reward on held-out questions must be."""
 
-WITHOUT_DIRECTION = ("eval/answer_words",)
+WITHOUT_DIRECTION = ("eval/answer_words", "eval/keyword_share")
 """Figures of which neither more nor less is better."""
+
+LESS_IS_BETTER = ("eval/false_refusal", "eval/character_voice_failed", "eval/general_ppl", "eval/general_bpb")
+"""Figures that are better when they fall; perplexities of bands are too."""
+
+WITHOUT_BASE = ("style_judge_accuracy",)
+"""Figures about the evaluation itself, which are the same for every model."""
 
 RATIO_LEVELS = {"marginal": 1.05, "good": 1.15, "excellent": 1.30}
 """How many times the base model's ratio of perplexities the tuned one's must be."""
@@ -28,7 +35,10 @@ def compare(tuned: Scores, base: Scores, parts: list[Part], config: Evaluation) 
     """Flat metrics: `eval/<m>` and `band/<b>/<m>` with `_base`, the difference (`delta_name`), and the intervals of both."""
     metrics: Metrics = {}
     for name in tuned.items:
-        if tuned.items[name].keys() & base.items.get(name, {}).keys():
+        if name in WITHOUT_BASE:
+            values = list(tuned.items[name].values())
+            metrics |= _with_interval(f"eval/{name}", statistics.mean(values, *_settings(config)))
+        elif tuned.items[name].keys() & base.items.get(name, {}).keys():
             metrics |= _items(name, tuned, base, config)
     for part in parts:
         if part.stands_for and f"eval/{part.stands_for}" not in metrics:
@@ -36,6 +46,8 @@ def compare(tuned: Scores, base: Scores, parts: list[Part], config: Evaluation) 
             metrics |= {other + k.removeprefix(prefix): v for k, v in metrics.items() if k.startswith(prefix)}
     for name in tuned.readings:
         metrics |= _band(name, tuned, base, config)
+    if GENERAL in tuned.readings:
+        metrics |= dict(_named("eval/general_ppl_ratio", *_general_ratio(tuned, base, config)))
     if {"low", "high"} <= set(tuned.readings):
         metrics |= _distrust_ratio(tuned, base, config)
     return metrics
@@ -50,24 +62,33 @@ def delta_name(metric: str) -> str:
 
 
 def difference(metric: str, a: Scores, b: Scores, config: Evaluation) -> Estimate | None:
-    """The paired difference of two arms in an item metric or the distrust ratio, None where it was not measured in both."""
+    """The paired difference of two arms in an item metric, in the perplexity on general text or in the distrust ratio, None
+    where it was not measured in both.
+    """
     name = metric.removeprefix("eval/")
+    if name == "general_ppl":
+        if not a.readings.get(GENERAL, {}).keys() & b.readings.get(GENERAL, {}).keys():
+            return None
+        return _estimate(_columns(GENERAL, a, b), _minus(_ppl(0), _ppl(1)), config)
     if name == "distrust_ratio":
         return _ratios(a, b, config)[2] if {"low", "high"} <= set(a.readings) & set(b.readings) else None
     shared = sorted(set(a.items.get(name, {})) & set(b.items.get(name, {})))
     if not shared:
         return None
     left, right = ([scores.items[name][item] for item in shared] for scores in (a, b))
-    return statistics.difference(left, right, config.bootstrap_samples, config.confidence, config.seed)
+    return statistics.difference(left, right, *_settings(config))
 
 
 def verdicts(metrics: Mapping[str, float], items: EvalItems) -> dict[str, str]:
     """A word for every figure, from the end of its interval that is worse, so that luck does not pass.
 
-    Suites, the gold reward and the distrust ratio: excellent, good, marginal, failed. Perplexities and other scores of held-out
-    answers: better, worse or unchanged against the base.
+    Suites, the gold reward and the distrust ratio: excellent, good, marginal, failed. Targets of a persona: reached or missed.
+    Perplexities and other scores of held-out answers: better, worse or unchanged against the base.
     """
     found: dict[str, str] = {}
+    for target in targets(items.persona.targets) if items.persona else ():
+        if target.metric in metrics:
+            found[target.metric] = "reached" if target.reached(metrics) else "missed"
     if "eval/gold_reward_ci_low" in metrics:
         found["eval/gold_reward"] = level(metrics["eval/gold_reward_ci_low"], GOLD_LEVELS)
     for part in items.parts:
@@ -80,7 +101,8 @@ def verdicts(metrics: Mapping[str, float], items: EvalItems) -> dict[str, str]:
         low, high = (metrics.get(f"{delta_name(name)}_ci_{end}") for end in ("low", "high"))
         if low is None or high is None or name in found or name in WITHOUT_DIRECTION:
             continue
-        rose, fell = ("worse", "better") if name.startswith("band/") else ("better", "worse")
+        falls = name.startswith("band/") or name in LESS_IS_BETTER
+        rose, fell = ("worse", "better") if falls else ("better", "worse")
         found[name] = fell if high < 0 else rose if low > 0 else "unchanged"
     return found
 
@@ -98,20 +120,27 @@ def level(value: float, thresholds: Mapping[str, float]) -> str:
 def _items(name: str, tuned: Scores, base: Scores, config: Evaluation) -> Metrics:
     ids = sorted(tuned.items[name].keys() & base.items[name].keys())
     values, before = (np.array([scores.items[name][i] for i in ids]) for scores in (tuned, base))
-    settings = (config.bootstrap_samples, config.confidence, config.seed)
-    change = statistics.difference(values, before, *settings)
-    return dict(_named(f"eval/{name}", statistics.mean(values, *settings), float(before.mean()), change))
+    change = statistics.difference(values, before, *_settings(config))
+    return dict(_named(f"eval/{name}", statistics.mean(values, *_settings(config)), float(before.mean()), change))
 
 
 def _band(name: str, tuned: Scores, base: Scores, config: Evaluation) -> Metrics:
     """Perplexity per token and bits per byte over the band's documents, resampled by document."""
     columns = _columns(name, tuned, base)
+    prefix = "eval/general_" if name == GENERAL else f"band/{name}/"
     metrics: Metrics = {}
     for figure, statistic in {"ppl": _ppl, "bpb": _bpb}.items():
         now, before = _estimate(columns, statistic(0), config), _estimate(columns, statistic(1), config)
         change = _estimate(columns, _minus(statistic(0), statistic(1)), config)
-        metrics |= dict(_named(f"band/{name}/{figure}", now, before.value, change))
+        metrics |= dict(_named(f"{prefix}{figure}", now, before.value, change))
     return metrics
+
+
+def _general_ratio(tuned: Scores, base: Scores, config: Evaluation) -> tuple[Estimate, float, Estimate]:
+    """Perplexity on general text over the base model's, which is 1, and its difference to that."""
+    columns = _columns(GENERAL, tuned, base)
+    ratio = _estimate(columns, lambda means: _ppl(0)(means) / _ppl(1)(means), config)
+    return ratio, 1.0, Estimate(*(value - 1 for value in ratio))
 
 
 def _distrust_ratio(tuned: Scores, base: Scores, config: Evaluation) -> Metrics:
@@ -171,8 +200,12 @@ def _minus(a: Statistic, b: Statistic) -> Statistic:
     return lambda means: a(means) - b(means)
 
 
+def _settings(config: Evaluation) -> tuple[int, float, int]:
+    return config.bootstrap_samples, config.confidence, config.seed
+
+
 def _estimate(columns: Floats, statistic: Statistic, config: Evaluation) -> Estimate:
-    return statistics.bootstrap(columns, statistic, config.bootstrap_samples, config.confidence, config.seed)
+    return statistics.bootstrap(columns, statistic, *_settings(config))
 
 
 def _named(name: str, now: Estimate, before: float, change: Estimate) -> Iterator[tuple[str, float]]:

@@ -1,99 +1,65 @@
 """Asking: items are gathered once, a respondent answers them, and every single answer is kept."""
 
-import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from trivium.artifact import write_json
 from trivium.data.contamination import Hit, scan
 from trivium.data.jsonl import read_samples
-from trivium.evaluation.respondents import Reading, Respondent
+from trivium.evaluation import persona
+from trivium.evaluation.items import LONGEST, EvalItems, Measure, Scores, measured
+from trivium.evaluation.respondents import Respondent
 from trivium.evaluation.suites import Item, Part, load, require_distinct
+from trivium.evaluation.voice import Voice
 from trivium.sample import Sample, band
-from trivium.schema import BANDS, CoherenceEvaluation, DatasetConfig, EvaluationConfig
+from trivium.schema import BANDS, CoherenceEvaluation, DatasetConfig, EvaluationConfig, PersonaEvaluation
 from trivium.scores.answer import exact
 from trivium.scores.completion import split
 from trivium.scores.honesty import fact_exactness
 
-LONGEST = 512
-"""Tokens of a generated answer where nothing else is said."""
-
-Measure = Callable[[list[Sample], list[str]], dict[str, list[float | None]]]
-"""Values of completions by metric, None where a metric does not apply."""
+Evaluation = EvaluationConfig | CoherenceEvaluation | PersonaEvaluation
 
 
-@dataclass
-class EvalItems:
-    """All that is asked: parts of suites, held-out documents by band, held-out questions; what was left out, and what training
-    had seen.
-    """
-
-    parts: list[Part]
-    documents: dict[str, list[Sample]]
-    questions: list[Sample] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
-    seen: list[str] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        """Questions and documents."""
-        return sum(len(part.items) for part in self.parts) + sum(map(len, self.documents.values())) + len(self.questions)
-
-
-@dataclass
-class Scores:
-    """Per metric the value (0 or 1) of every item, per band the reading of every document, by id; and the answers given."""
-
-    items: dict[str, dict[str, float]] = field(default_factory=dict)
-    readings: dict[str, dict[str, Reading]] = field(default_factory=dict)
-    answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-
-    def save(self, folder: Path) -> None:
-        """`scores.json`, and one file per metric with every question, its options and what was answered."""
-        write_json(folder / "scores.json", {"items": self.items, "readings": self.readings})
-        for metric, rows in self.answers.items():
-            write_json(folder / f"{metric}.json", rows)
-
-    @classmethod
-    def load(cls, folder: Path) -> "Scores":
-        """What `save` wrote."""
-        data = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-        readings = {b: {k: Reading(*v) for k, v in rows.items()} for b, rows in data["readings"].items()}
-        return cls(data["items"], readings, {})
-
-
-def load_items(config: EvaluationConfig | CoherenceEvaluation, dataset: DatasetConfig, prepared: Path) -> EvalItems:
-    """The items of every suite that applies and the held-out documents; items that training has seen are taken out.
+def load_items(config: Evaluation, dataset: DatasetConfig, prepared: Path, voice: Voice | None = None) -> EvalItems:
+    """The items of every suite that applies and the held-out documents or questions; items that training has seen are taken
+    out. `voice` is what is known of a persona.
 
     Raises `ConfigError` for a suite that cannot be read.
     """
     world = prepared / "world.json"
+    items = EvalItems([], {})
     if isinstance(config, CoherenceEvaluation):
-        items = EvalItems([], {}, list(islice(read_samples(prepared / "heldout.jsonl"), config.questions)))
-    else:
-        items = EvalItems([], _documents(config, prepared) if config.perplexity else {})
+        items.questions = list(islice(read_samples(prepared / "heldout.jsonl"), config.questions))
+    elif isinstance(config, EvaluationConfig) and config.perplexity:
+        items.documents = _documents(config, prepared)
     for name in config.suites:
         parts = load(name, world if world.is_file() else None, config.seed)
         items.parts += parts
         if not parts:
             items.left_out.append(f"{name} (asks about a generated world)")
     require_distinct(items.parts)
+    if isinstance(config, PersonaEvaluation):
+        persona.gather(items, config, dataset, prepared, voice or Voice())
+    elif any(part.kind == "period" for part in items.parts):
+        items.parts = [part for part in items.parts if part.kind != "period"]
+        items.left_out.append("period (only evaluation=persona asks about a period)")
     if dataset.contamination.mode != "off":
         _take_out_seen(items, dataset, prepared)
     return items
 
 
-def evaluate(
-    respondent: Respondent, items: EvalItems, config: EvaluationConfig | CoherenceEvaluation, measure: Measure | None = None
-) -> Scores:
-    """Ask everything of one respondent; `measure` scores its answers to held-out questions."""
+def evaluate(respondent: Respondent, items: EvalItems, config: Evaluation, measure: Measure | None = None) -> Scores:
+    """Ask everything of one respondent; `measure` scores its answers to held-out questions, save those of a persona, which
+    brings its own judge.
+    """
     scores = Scores()
-    if items.questions and measure is not None:
+    if isinstance(config, PersonaEvaluation):
+        persona.ask(respondent, items, config, scores)
+    elif items.questions and measure is not None:
         texts = respondent.complete(items.questions, config.max_new_tokens or LONGEST)
         scores.items, scores.answers["questions"] = measured(items.questions, measure(items.questions, texts), texts)
     for part in items.parts:
@@ -104,25 +70,6 @@ def evaluate(
         readings = respondent.read(samples)
         scores.readings[name] = {sample.id: reading for sample, reading in zip(samples, readings, strict=True)}
     return scores
-
-
-def measured(
-    samples: list[Sample], values: dict[str, list[float | None]], texts: list[str]
-) -> tuple[dict[str, dict[str, float]], list[dict[str, Any]]]:
-    """Per metric the values by item, those that are missing left out; and every answer with its values."""
-    ids = [sample.id for sample in samples]
-    found = {m: {i: v for i, v in zip(ids, column, strict=True) if v is not None} for m, column in values.items()}
-    rows = [
-        {
-            "id": sample.id,
-            "question": sample.question,
-            "reference": sample.reference,
-            "completion": text,
-            **{metric: column[i] for metric, column in values.items()},
-        }
-        for i, (sample, text) in enumerate(zip(samples, texts, strict=True))
-    ]
-    return found, rows
 
 
 def _choices(respondent: Respondent, part: Part) -> Iterator[dict[str, Any]]:
@@ -143,7 +90,7 @@ def pick(scores: list[float]) -> int | None:
     return scores.index(best) if scores.count(best) == 1 else None
 
 
-def _recalls(respondent: Respondent, part: Part, config: EvaluationConfig | CoherenceEvaluation) -> Iterator[dict[str, Any]]:
+def _recalls(respondent: Respondent, part: Part, config: Evaluation) -> Iterator[dict[str, Any]]:
     """An answer that is given to most of the questions answers none of them, whatever words it holds."""
     texts = respondent.answer(part.items, config.max_new_tokens or LONGEST)
     times = Counter(texts)
@@ -180,15 +127,16 @@ def _documents(config: EvaluationConfig, prepared: Path) -> dict[str, list[Sampl
 def _take_out_seen(items: EvalItems, dataset: DatasetConfig, prepared: Path) -> None:
     questions = [(item.id, item.question) for part in items.parts for item in part.items]
     questions += [(sample.id, sample.question) for sample in items.questions]
+    questions += [(wording.id, wording.text) for wording in items.persona.wordings] if items.persona else []
     rows = (text for sample in read_samples(prepared / "train.jsonl") for text in _shows(sample))
     hits: list[Hit] = scan([question for _, question in questions], rows, dataset.contamination)
     items.seen = [questions[hit.prompt][0] for hit in hits]
     seen = set(items.seen)
-    items.parts = [
-        Part(p.metric, p.kind, p.thresholds, tuple(i for i in p.items if i.id not in seen), p.stands_for) for p in items.parts
-    ]
+    items.parts = [replace(part, items=tuple(item for item in part.items if item.id not in seen)) for part in items.parts]
     items.parts = [part for part in items.parts if part.items]
     items.questions = [sample for sample in items.questions if sample.id not in seen]
+    if items.persona:
+        items.persona.take_out(seen)
 
 
 def _shows(sample: Sample) -> Iterator[str]:

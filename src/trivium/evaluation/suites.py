@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trivium.data.library.dated import DatedFact, facts_in
 from trivium.data.yamlfile import Entry
 from trivium.errors import ConfigError
 
 SHIPPED = Path(__file__).parent / "suites"
-KINDS = ("choice", "recall", "facts")
+KINDS = ("choice", "recall", "facts", "period")
 LEVELS = ("marginal", "good", "excellent")
 
 
@@ -65,13 +66,18 @@ class Item:
 
 @dataclass(frozen=True)
 class Part:
-    """The items behind one metric, and the shares of them that are marginal, good and excellent."""
+    """The items behind one metric, and the shares of them that are marginal, good and excellent.
+
+    A part of kind period has dated facts instead, which join those of the prepared data; `real` ones are about the real world.
+    """
 
     metric: str
     kind: str
     thresholds: Mapping[str, float]
     items: tuple[Item, ...] = field(default=())
     stands_for: str | None = None
+    dated: tuple[DatedFact, ...] = ()
+    real: bool = False
 
 
 def load(name: str, world: Path | None, seed: int) -> list[Part]:
@@ -86,13 +92,15 @@ def load(name: str, world: Path | None, seed: int) -> list[Part]:
 
 
 def require_distinct(parts: Sequence[Part]) -> None:
-    """Raise `ConfigError` when two parts measure under one name."""
-    times = Counter(part.metric for part in parts)
+    """Raise `ConfigError` when two parts measure under one name; those of kind period are measured together."""
+    times = Counter(part.metric for part in parts if part.kind != "period")
     if twice := [metric for metric, count in times.items() if count > 1]:
         raise ConfigError(f"evaluation.suites: several parts have the metric {', '.join(twice)}; give each a name of its own.")
 
 
 def _part(entry: Entry, world: Path | None, seed: int) -> Part | None:
+    if entry.value.get("kind") == "period":
+        return _period(entry)
     entry.keys("metric kind thresholds", optional="facts items stands_for listed")
     metric = entry.text("metric")
     entry.require(re.fullmatch(r"\w+", metric) is not None, f"metric is {metric!r}; letters, digits and _ make a metric's name")
@@ -109,6 +117,14 @@ def _part(entry: Entry, world: Path | None, seed: int) -> Part | None:
     rows = _facts(world, entry.text("facts")) if world and "facts" in entry.value else _rows(entry, metric)
     items = tuple(_items(rows, bool(entry.value.get("listed", False)), seed))
     return Part(metric, kind, thresholds, items, entry.value.get("stands_for"))
+
+
+def _period(entry: Entry) -> Part:
+    """Dated facts; `real` says that they are about the real world."""
+    entry.keys("kind items", optional="real")
+    real = entry.value.get("real", False)
+    entry.require(isinstance(real, bool), f"real is {real!r}; allowed are true and false")
+    return Part("period", "period", {}, dated=tuple(facts_in(entry.entries("items"))), real=real)
 
 
 def _facts(world: Path, kind: str) -> list[Row]:

@@ -11,7 +11,7 @@ class HttpConfig:
     """How every server is asked."""
 
     user_agent: str = opt(
-        "trivium (+https://pypi.org/project/trivium)",
+        "trivium/{version} (+https://pypi.org/project/trivium)",
         "What the client calls itself; add how you can be reached.",
     )
     requests_per_second: float = opt(1.0, "Requests to one host a second, retries included.", gt=0, le=1000)
@@ -47,5 +47,6 @@ class AcquireConfig:
     endpoints: EndpointsConfig = opt(EndpointsConfig, "Base URLs.")
     max_items: int | None = opt(None, "Items of each source at most; null for no limit.", ge=1)
     dry_run: bool = opt(False, "Only count: how many items, how many bytes; nothing is downloaded.")
+    refresh: bool = opt(False, "Also ask for items that are there, and fetch those that have changed.")
     min_sources: int = opt(1, "Sources that must give at least one item; fewer is a failure.", ge=0)
     seed: int = opt(42, "Seed of shuffled streams.", ge=0)

@@ -51,11 +51,13 @@ class JudgeConfig:
 
 @dataclass
 class PersonaTargets:
-    """What a persona must reach; judged at the worse end of the interval."""
+    """What a persona must reach; judged at the worse end of the interval. Null asks for nothing."""
 
-    style_consistency: float = opt(0.8, "Least share of answers in the persona's style.", ge=0, le=1)
-    temporal_compliance: float = opt(0.95, "Least share of pairs: earlier question answered, later one not.", ge=0, le=1)
-    general_ppl_ratio: float = opt(1.0, "Most that perplexity on held-out general text may be of the base model's.", gt=0)
+    style_consistency: float | None = opt(0.8, "Least share of answers in the persona's style.", ge=0, le=1)
+    temporal_compliance: float | None = opt(0.95, "Least share of pairs: earlier question answered, later one not.", ge=0, le=1)
+    general_ppl_ratio: float | None = opt(
+        1.0, "Most that perplexity on held-out general text may be of the base model's.", gt=0
+    )
 
 
 @dataclass
@@ -65,6 +67,7 @@ class PersonaEvaluation:
     name: str = opt("persona", "Label.", choices=("persona",))
     suites: list[str] = opt(["period"], "Suites besides: shipped names or YAML files.")
     questions: int = opt(200, "Held-out questions asked, at most.", ge=1)
+    facts: int = opt(200, "Dated facts asked, at most, in all their wordings.", ge=2)
     dialogues: int = opt(24, "Conversations of several turns; 0 for none.", ge=0)
     turns: int = opt(3, "Questions in such a conversation.", ge=2, le=20)
     max_perplexity_samples: int = opt(400, "Held-out general texts scored.", ge=1)

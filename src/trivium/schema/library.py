@@ -43,7 +43,12 @@ class RelevanceConfig:
     enabled: bool = opt(False, "Score the passages that the keywords let pass.")
     path: str | None = opt(None, "Model directory or hub id; null takes the embedded tiny one.")
     device: str = opt("cpu", "Where it runs.", choices=("cpu", "cuda", "mps"))
-    min_similarity: float = opt(0.3, "Least mean cosine similarity to the theme centroids.", ge=-1, le=1)
+    min_similarity: float = opt(
+        0.1,
+        "Least mean cosine similarity to the theme centroids; what parts relevant from other depends on the model.",
+        ge=-1,
+        le=1,
+    )
 
 
 @dataclass
@@ -73,7 +78,6 @@ class LibraryWorld:
     """How much the generated library holds."""
 
     towns: int = opt(24, "Towns with a chronicle each.", ge=6, le=48)
-    cutoff: int = opt(1869, "Last year of the period.", ge=1810, le=1930)
     seed: int = opt(7, "Seed of the world; independent of the run's seed.", ge=0)
 
 
@@ -87,6 +91,9 @@ class LibraryConfig:
         "persona: as the persona; plain: the same answers in ordinary words, a control; shuffled: the persona's answers to "
         "other questions, a placebo.",
         choices=("persona", "plain", "shuffled"),
+    )
+    language: str = opt(
+        "en", "en: works that are not English are left out and counted; any: all languages.", choices=("en", "any")
     )
     components: dict[str, Any] = opt(
         {}, "The mixture, name: {size, themes}; size counts rows and null takes all. Empty takes the persona's own components."

@@ -23,6 +23,9 @@ class TinyBuild:
     premises: int = opt(0, "Copies of every premise of the generated questions in the pre-training text; 0 for none.", ge=0)
     logic_names: int = opt(40, "As dataset.logic.names.", ge=10, le=240)
     logic_seed: int = opt(7, "As dataset.logic.seed.", ge=0)
+    library: int = opt(0, "Copies of all that the generated library tells in the pre-training text; 0 for none.", ge=0)
+    library_towns: int = opt(24, "As dataset.library.world.towns.", ge=6, le=48)
+    library_seed: int = opt(7, "As dataset.library.world.seed.", ge=0)
     seed: int = opt(0, "Seed of the weights and of the order of the neutral text.", ge=0)
 
 

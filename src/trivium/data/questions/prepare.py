@@ -1,6 +1,5 @@
 """Preparation of questions: read, validate, filter, drop copies, split by group, shuffle, write. All of it in memory."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -125,7 +124,7 @@ def _held_out(
             "document, one value of dataset.questions.group, near-equal questions or one long answer), which is never split; "
             "add questions or group by another column, or set dataset.test_size=0 to hold nothing out."
         )
-    mask = splits.held_out_rows(np.array([_hash(s.document) for s in samples], np.uint64), config.test_size, config.seed)
+    mask = splits.held_out_rows(splits.hashes(s.document for s in samples), config.test_size, config.seed)
     wanted = config.test_size * len(samples)
     if not wanted / 2 <= mask.sum() <= max(1, 2 * wanted):
         rejects.note(
@@ -133,10 +132,6 @@ def _held_out(
             f"{mask.mean():.1%} held out instead of {config.test_size:.1%}; the largest group has {sizes.max()} questions",
         )
     return mask
-
-
-def _hash(name: str) -> int:
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
 
 
 def _rng(config: DatasetConfig, purpose: str) -> np.random.Generator:

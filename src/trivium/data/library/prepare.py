@@ -1,0 +1,214 @@
+"""Preparation of a library: passages of works, conversations about them, dated questions, ordinary conversations; split, mixed."""
+
+import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trivium.data import splits
+from trivium.data.jsonl import atomic_writer, read_samples, to_line, unwritable, write_json
+from trivium.data.library import dated, passages, works, world
+from trivium.data.library.dated import DatedFact
+from trivium.data.rejects import Rejects
+from trivium.errors import DataError
+from trivium.generation import run  # type: ignore
+from trivium.generation.period_rows import period_rows
+from trivium.generation.persona import Persona
+from trivium.generation.persona import load as load_persona
+from trivium.sample import Sample
+from trivium.schema import DatasetConfig, OpenAIGenerator, QuestionsConfig, TemplateGenerator
+
+Progress = Callable[[str, int], None]
+"""Called with the step's name and how many samples it has seen."""
+
+GENERAL_HELD_OUT = 0.25
+"""Share of the ordinary conversations that only measure what was lost."""
+
+WORLD_GENERAL = 600
+"""Ordinary conversations of a generated library."""
+
+_PURPOSES = ("judge", "general", "order", "placebo")
+
+
+@dataclass
+class Parts:
+    """The rows of the mixture by what they are for, held-out ones beside them."""
+
+    train: list[Sample]
+    heldout: list[Sample]
+    judge: list[Sample]
+    general: list[Sample]
+    facts: list[DatedFact]
+
+
+def prepare(
+    config: DatasetConfig,
+    generator: TemplateGenerator | OpenAIGenerator,
+    ledger: Path,
+    out: Path,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write passages.jsonl, train.jsonl, heldout.jsonl, judge.jsonl, general.jsonl, period.json and report.json into `out`.
+
+    What a teacher wrote is kept in `ledger`, so that nothing is paid for twice. Returns the report. Raises `DataError` when
+    nothing is left to train on, when too few answers pass, or when the disk refuses.
+    """
+    tell = progress or _quiet
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(out, error) from error
+    persona = load_persona(config.library.persona)
+    with atomic_writer(out / "rejects.jsonl") as sink:
+        rejects = Rejects(sink)
+        found = passages.select(config, _works(config, rejects), out, rejects, tell)
+        written = run.Report()
+        rows = list(
+            run.generate(generator, config.library, persona, out / "passages.jsonl", ledger, rejects, tell, written)
+        )
+        parts = _parts(config, persona, rows, rejects)
+    _write(config, parts, out)
+    report = _report(config, parts, found, written, rejects)
+    write_json(out / "report.json", report)
+    return report
+
+
+def _works(config: DatasetConfig, rejects: Rejects) -> Iterator[works.Work]:
+    return world.works(config.library.world) if config.generator is not None else works.read(config, rejects)
+
+
+# --- the mixture -----------------------------------------------------------------------------------------------------
+
+
+def _parts(config: DatasetConfig, persona: Persona, rows: list[Sample], rejects: Rejects) -> Parts:
+    outside = _held_out(config, [row.document for row in rows])
+    train = [row for row, held in zip(rows, outside, strict=True) if not held]
+    asked, judged = _judged(config, [row for row, held in zip(rows, outside, strict=True) if held])
+    if not train:
+        raise DataError(f"dataset: all {len(rows)} rows are held out; lower dataset.test_size, or give more works.")
+    facts = _facts(config)
+    kept = _held_out(config, [fact.group for fact in facts])
+    room = len(train) / (1 - config.library.period.share - config.library.general.share)
+    train += _period_rows(config, persona, [f for f, held in zip(facts, kept, strict=True) if not held], round(room))
+    ordinary, measured = _general(config, rejects)
+    train = _voiced(config, train) + ordinary[: round(room * config.library.general.share)]
+    order = _rng(config, "order").permutation(len(train))
+    return Parts(
+        [train[i] for i in order], asked, judged, measured, [fact for fact, held in zip(facts, kept, strict=True) if held]
+    )
+
+
+def _held_out(config: DatasetConfig, documents: Sequence[str]) -> list[bool]:
+    """Whether each row belongs to a document that is held out; a generated library knows which ones."""
+    if not documents:
+        return []
+    if config.generator is not None:
+        towns = world.held_out_towns(config.library.world)
+        return [document.rpartition("-")[2].capitalize() in towns for document in documents]
+    mask = splits.held_out_rows(splits.hashes(documents), config.test_size, config.seed)
+    return [bool(held) for held in mask]
+
+
+def _judged(config: DatasetConfig, rows: list[Sample]) -> tuple[list[Sample], list[Sample]]:
+    """Held-out rows that are asked, and those that train the style judge; the rows of a passage stay together."""
+    names = [str(row.metadata.get("passage", row.id)) for row in rows]
+    mask = splits.held_out_rows(splits.hashes(names), config.library.judge_size, config.seed + 1) if rows else []
+    asked = [row for row, judged in zip(rows, mask, strict=True) if not judged]
+    return asked, [row for row, judged in zip(rows, mask, strict=True) if judged]
+
+
+def _facts(config: DatasetConfig) -> list[DatedFact]:
+    period = config.library.period
+    if period.facts is not None:
+        return dated.load(Path(period.facts), "dataset.library.period.facts")
+    return world.facts(config.library.world) if config.generator is not None and cutoff(config) else []
+
+
+def cutoff(config: DatasetConfig) -> datetime.date | None:
+    """The last day of the period; a generated library knows its own unless another is set."""
+    said = config.library.period.cutoff
+    if said is None:
+        return None
+    return dated.day_of(said, last=True)
+
+
+def _period_rows(config: DatasetConfig, persona: Persona, facts: list[DatedFact], room: int) -> list[Sample]:
+    last = cutoff(config)
+    count = round(room * config.library.period.share)
+    return list(period_rows(facts, last, persona, count, config.seed)) if last is not None and count else []
+
+
+def _voiced(config: DatasetConfig, rows: list[Sample]) -> list[Sample]:
+    """The training rows as the persona speaks, in ordinary words, or with the answers of others."""
+    if config.library.voice == "plain":
+        return [_answered(row, str(row.metadata["plain"])) for row in rows if row.metadata.get("plain")]
+    if config.library.voice == "shuffled":
+        dealt = _rng(config, "placebo").permutation(len(rows))
+        return [_answered(row, rows[other].text) for row, other in zip(rows, dealt, strict=True)]
+    return rows
+
+
+def _answered(row: Sample, text: str) -> Sample:
+    return replace(row, text=text, messages=[*row.prompt, {"role": "assistant", "content": text}])
+
+
+def _general(config: DatasetConfig, rejects: Rejects) -> tuple[list[Sample], list[Sample]]:
+    """Ordinary conversations to train on, and those that are only measured."""
+    rows = list(_ordinary(config, rejects))
+    rows = [rows[i] for i in _rng(config, "general").permutation(len(rows))]
+    held = round(GENERAL_HELD_OUT * len(rows))
+    return rows[held:], rows[:held]
+
+
+def _ordinary(config: DatasetConfig, rejects: Rejects) -> Iterable[Sample]:
+    if config.library.general.path is not None:
+        from trivium.data.questions.read import Reader
+
+        source = replace(config, kind="questions", generator=None, path=config.library.general.path, questions=QuestionsConfig())
+        return (sample for sample in Reader(source, rejects).samples() if sample.reference)
+    return world.general(config.library.world, WORLD_GENERAL) if config.generator is not None else []
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def _write(config: DatasetConfig, parts: Parts, out: Path) -> None:
+    for name in ("train", "heldout", "judge", "general"):
+        with atomic_writer(out / f"{name}.jsonl") as file:
+            for row in getattr(parts, name):
+                file.write(to_line(row))
+    last = cutoff(config)
+    if last is not None and parts.facts:
+        write_json(out / "period.json", {"cutoff": last.isoformat(), "facts": [fact.to_dict() for fact in parts.facts]})
+
+
+def _report(
+    config: DatasetConfig, parts: Parts, found: dict[str, Any], written: run.Report, rejects: Rejects
+) -> dict[str, Any]:
+    said = rejects.report()
+    return {
+        "counts": {
+            "rejected": rejects.count,
+            "train": len(parts.train),
+            "heldout": len(parts.heldout),
+            "judge": len(parts.judge),
+            "general": len(parts.general),
+            "period_facts": len(parts.facts),
+        },
+        "library": found,
+        "generation": written.to_dict(),
+        "rejected": said["reasons"],
+        "notes": said["notes"],
+    }
+
+
+def _rng(config: DatasetConfig, purpose: str) -> np.random.Generator:
+    """A stream of its own for each purpose, so that switching one step off does not change another's draws."""
+    return np.random.default_rng([config.seed, _PURPOSES.index(purpose)])
+
+
+def _quiet(_step: str, _done: int) -> None:
+    """No progress is shown."""

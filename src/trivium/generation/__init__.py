@@ -1,0 +1,1 @@
+"""Conversations of a persona about passages: written from templates, or by a teacher behind a server."""
