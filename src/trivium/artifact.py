@@ -54,8 +54,8 @@ def tree_hash(path: Path) -> dict[str, str]:
 
 def code_hash(*rooms: str) -> str:
     """Hash of the package's own sources in the named files or folders: changed code makes its products anew."""
-    here = Path(__file__).parent
-    return key_of({room: {k: v for k, v in tree_hash(here / room).items() if k.endswith((".py", ".yaml"))} for room in rooms})
+    here, kinds = Path(__file__).parent, (".py", ".yaml", ".txt")
+    return key_of({room: {k: v for k, v in tree_hash(here / room).items() if k.endswith(kinds)} for room in rooms})
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from trivium.acquire import place
 from trivium.binding import Problems, bind_fields, nearest
 from trivium.errors import ConfigError, ModelError
 from trivium.schema import STAGES, TEXT_FILES, Config, GrpoMethod, SftMethod, UniformLoss
@@ -22,10 +23,17 @@ def bind(composed: Mapping[str, Any]) -> Config:
     problems = Problems()
     config = bind_fields(Config, composed, "", problems)
     if problems.typed:
+        _read_what_is_fetched(config)
         problems.extend(_broken_rules(config, bool(problems)))
     if problems:
         raise ConfigError(problems)
     return typing.cast(Config, config)
+
+
+def _read_what_is_fetched(config: Config) -> None:
+    """A dataset without a path of its own reads what the same configuration fetches."""
+    if config.dataset.path == "" and config.acquire.sources:
+        config.dataset.path = str(place.texts(config.acquire))
 
 
 def _broken_rules(config: Config, known_problems: bool) -> Iterator[str]:
@@ -101,13 +109,47 @@ def _paths_exist(config: Config) -> Iterator[str]:
         yield f"dataset.path: not set; give a file or folder of .txt, .jsonl or .parquet: dataset={name} dataset.path=<path>."
     elif dataset.path is not None and Path(dataset.path).is_file() and not dataset.path.lower().endswith(TEXT_FILES):
         yield f"dataset.path: {dataset.path} is none of {', '.join(TEXT_FILES)}; give such a file or a folder of them."
-    elif dataset.path is not None and not Path(dataset.path).exists():
+    elif dataset.path is not None and not Path(dataset.path).exists() and not _to_be_fetched(config):
         yield f"dataset.path: {dataset.path} does not exist; give a folder or file of .txt, .jsonl or .parquet."
     if path is not None and path.startswith(("/", ".", "~")) and not Path(path).expanduser().is_dir():
         yield f"model.path: {path} is not a directory; give a Hugging Face model directory or a hub id such as owner/name."
     template = config.model.chat_template
     if template is not None and not Path(template).is_file():
         yield f"model.chat_template: {template} is not a file; give a Jinja file or null for the tokenizer's own."
+
+
+def _to_be_fetched(config: Config) -> bool:
+    return "acquire" in config.stages and config.dataset.path == str(place.texts(config.acquire))
+
+
+def _sources_can_be_fetched(config: Config) -> Iterator[str]:
+    if config.acquire.sources:
+        from trivium.acquire.kinds import problems_in
+
+        yield from problems_in(config.acquire)
+    if config.acquire.dry_run and config.stages != ["acquire"]:
+        yield "acquire.dry_run=true only counts, so there is nothing to go on with; set stages=[acquire]."
+
+
+def _library_can_be_prepared(config: Config) -> Iterator[str]:
+    library = config.dataset.library
+    if config.dataset.kind != "library":
+        return
+    from trivium.data.library.problems import problems_in as of_library
+    from trivium.generation.mixture import problems_in as of_generation
+
+    yield from of_library(library)
+    yield from of_generation(config.generator, library)
+    if library.period.share + library.general.share >= 1:
+        yield (
+            f"dataset.library: period.share={library.period.share:g} and general.share={library.general.share:g} leave no room "
+            "for the persona; lower one of them, so that they stay below 1 together."
+        )
+    if library.period.share and library.period.cutoff is None:
+        yield "dataset.library.period.share needs dataset.library.period.cutoff; set the last year of the period, or share=0."
+    general = library.general.path
+    if general is not None and not Path(general).expanduser().exists():
+        yield f"dataset.library.general.path: {general} does not exist; give a file or folder of conversations, or null."
 
 
 def _data_files_exist(config: Config) -> Iterator[str]:
@@ -290,6 +332,8 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     _rewards_can_be_given,
     _groups_fill_batches,
     _scorers_are_there,
+    _sources_can_be_fetched,
+    _library_can_be_prepared,
     _thinking_can_be_told,
     _best_needs_evaluations,
 )

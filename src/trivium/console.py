@@ -53,13 +53,13 @@ class Screen:
 
             yield update
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """The summary; a cell's second line, an interval, is dimmed."""
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], left: bool = False) -> None:
+        """The summary; a cell's second line, an interval, is dimmed. Numbers stand on the right; `left` is for texts."""
         table = Table(
             title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
         )
         for i, column in enumerate(columns):
-            table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+            table.add_column(column, justify="left" if left or i == 0 else "right", overflow="fold")
         for row in rows:
             table.add_row(*map(_cell, row))
         self.console.print(table)

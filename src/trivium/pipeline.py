@@ -15,7 +15,7 @@ from trivium.artifact import MANIFEST, write_json
 from trivium.console import Screen
 from trivium.errors import ConfigError, GateError, Interrupted
 from trivium.result import Result
-from trivium.schema import Config, DatasetConfig, FullAdapter, GrpoMethod, NoneConfig
+from trivium.schema import Config, DatasetConfig, FullAdapter, GrpoMethod, NoneConfig, PersonaEvaluation
 from trivium.tracking import Tracker, open_tracker
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Work:
     tuned: stages.Product | None = None
     audit: dict[str, Any] | None = None
     items: "EvalItems | None" = None
+    base_scores: "Scores | None" = None
     scores: "Scores | None" = None
 
 
@@ -243,7 +244,21 @@ def _evaluate(session: Session) -> Outcome:
     assert main.items is not None
     metrics = {name: value for name, value in session.result.metrics.items() if name.startswith(("eval/", "band/"))}
     session.result.verdicts = evaluation.verdicts(metrics, main.items)
+    if isinstance(session.config.evaluation, PersonaEvaluation):
+        _judge_persona(session, session.config.evaluation)
     return "done", summary.items_note(main.items), main.out / "evaluation" / MANIFEST
+
+
+def _judge_persona(session: Session, config: PersonaEvaluation) -> None:
+    from trivium.evaluation import telling
+
+    main = session.main
+    assert main.scores is not None and main.base_scores is not None
+    telling.show_samples(main.scores, main.base_scores, config.samples_shown, main.arm.name, session.screen)
+    earlier = next((work for work in session.works if work.arm.name == main.arm.config.starts_from), None)
+    if earlier is not None and earlier.scores is not None:
+        session.result.add(telling.kept(main.scores, earlier.scores, earlier.arm.name, config, session.screen))
+    telling.judge(session.result.metrics, config, session.screen)
 
 
 def _evaluate_one(session: Session, work: Work) -> None:
@@ -257,6 +272,7 @@ def _evaluate_one(session: Session, work: Work) -> None:
     with session.screen.bar(f"evaluating {work.arm.name}"):
         base = stages.evaluate(config, work.origin, prepared, work.items, None)
         work.scores = stages.evaluate(config, work.base, prepared, work.items, work.tuned, work.out / "evaluation")
+    work.base_scores = base
     metrics = evaluation.compare(work.scores, base, work.items.parts, config.evaluation)
     work.tracker.artifact(work.out / "evaluation")
     session.result.add(metrics, session.prefix(work))

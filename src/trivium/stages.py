@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trivium.acquire import place
 from trivium.artifact import Manifest, cached, code_hash, file_hash, key_of, receipt, seal, tree_hash, valid, write_json
 from trivium.console import Screen, Update
 from trivium.errors import ConfigError
@@ -42,6 +43,8 @@ class Product:
 
 def prepare(config: Config, screen: Screen) -> Product:
     """Scored, balanced, split data in the shared cache; the same data and settings are prepared once."""
+    if config.dataset.kind == "library":
+        return _library(config, screen)
     chat = config.dataset.chat if config.dataset.kind == "questions" else ChatConfig()
     dataset = replace(config.dataset, chat=chat, contamination=ContaminationConfig(), gate="off")
     lexicons = _own_files(dataset.provenance.markers, dataset.provenance.priors)
@@ -59,6 +62,43 @@ def prepare(config: Config, screen: Screen) -> Product:
     return Product(folder, *cached(folder, "prepare", key, make))
 
 
+def _library(config: Config, screen: Screen) -> Product:
+    """Passages, conversations about them and dated questions; what a teacher wrote is kept apart and never asked for again."""
+    library = config.dataset.library
+    dataset = replace(config.dataset, chat=ChatConfig(), contamination=ContaminationConfig(), gate="off")
+    files = (
+        library.persona,
+        library.themes.lexicon,
+        library.themes.ordinary,
+        library.period.anachronisms,
+        library.period.facts,
+    )
+    inputs = {path: tree_hash(Path(path).expanduser()) for path in (dataset.path, library.general.path) if path}
+    key = key_of(
+        dataset, config.generator, _own_files(*filter(None, files)), inputs, code_hash("data", "generation", "sample.py")
+    )
+    folder = Path(config.cache_dir) / "prepared" / f"{dataset.name}-{key}"
+
+    def make(out: Path) -> Mapping[str, Any]:
+        from trivium.data.library.prepare import prepare as prepare_library
+
+        with screen.bar("preparing") as update:
+            tell = lambda step, done: update(done, 0, {})  # noqa: E731
+            return prepare_library(config.dataset, config.generator, Path(config.cache_dir), out, tell)
+
+    return Product(folder, *cached(folder, "prepare", key, make))
+
+
+def acquire(config: Config, screen: Screen) -> tuple[dict[str, Any], Path]:
+    """What was fetched, and the folder that it lies in; items that are there already are not fetched again."""
+    from trivium.acquire.run import acquire as fetch
+
+    folder = place.folder(config.acquire)
+    with screen.bar(f"fetching {config.acquire.name}") as update:
+        report = fetch(config.acquire, folder, lambda step, done: update(done, 0, {}))
+    return report, folder
+
+
 def base_model(config: Config, screen: Screen) -> tuple[str, str]:
     """Path or hub id of the base model, and its key; the embedded one is built once into the cache."""
     model = config.model
@@ -70,6 +110,7 @@ def base_model(config: Config, screen: Screen) -> tuple[str, str]:
         "data/small_world.py",
         "data/logic_world.py",
         "data/micro_qa.py",
+        "data/library/world.py",
         "data/chat.py",
     )
     key = key_of(model.build, code_hash(*made_of))
@@ -147,7 +188,7 @@ def evaluate(
         config.dataset.chat,
         config.dataset.contamination,
         base[1],
-        prepared.key,
+        _what_is_asked(prepared, items),
         tuned.key if tuned else "base",
         (_reward_facts(config), getattr(config.method, "max_completion_length", None))
         if isinstance(config.evaluation, CoherenceEvaluation)
@@ -206,6 +247,14 @@ def _score(config: Config, base: str, items: "EvalItems", tuned: Product | None)
 
     longest = config.evaluation.max_new_tokens or getattr(config.method, "max_completion_length", None)
     return score(respondent, items, replace(config.evaluation, max_new_tokens=longest), measure(config))
+
+
+def _what_is_asked(prepared: Product, items: "EvalItems") -> tuple[Any, ...]:
+    """The files that questions and documents come from, and which of them were left out: arms that train on other rows of the
+    same data ask the same.
+    """
+    others = ("train.jsonl", "rejects.jsonl", "report.json", "sources.json")
+    return {name: sha for name, sha in prepared.manifest.files.items() if name not in others}, sorted(items.seen)
 
 
 def _asked(evaluation: Any) -> Any:

@@ -39,12 +39,27 @@ def write_config(config: Config, out: Path) -> None:
     (out / "config.resolved.yaml").write_text(text, encoding="utf-8")
 
 
+# --- what is fetched ----------------------------------------------------------------------------------------------------
+
+
+def acquire_metrics(report: Mapping[str, Any]) -> dict[str, float]:
+    """`data/acquired/…` metrics: items and bytes, of each source and in all."""
+    flat = flatten({"total": report["total"], **report["sources"]})
+    return {f"data/acquired/{k.replace('.', '/')}": float(v) for k, v in flat.items() if isinstance(v, int | float)}
+
+
+def acquire_note(report: Mapping[str, Any], folder: Path) -> str:
+    """One line about what was fetched."""
+    return f"{report['total']} in {folder}"
+
+
 # --- data ------------------------------------------------------------------------------------------------------------
 
 
 def data_metrics(report: Mapping[str, Any]) -> dict[str, float]:
-    """`data/…` metrics of a preparation report: every number in its counts, and in its distribution or its questions."""
-    flat = {**flatten(report["counts"]), **flatten(report.get("distribution", {})), **flatten(report.get("questions", {}))}
+    """`data/…` metrics of a preparation report: every number in its counts and in what describes the data."""
+    parts = ("counts", "distribution", "questions", "library", "generation")
+    flat = {key: value for part in parts for key, value in flatten(report.get(part, {})).items()}
     return {f"data/{k.replace('.', '/')}": float(v) for k, v in flat.items() if isinstance(v, int | float)}
 
 
@@ -52,13 +67,21 @@ def data_note(report: Mapping[str, Any]) -> str:
     """One line about the prepared data: what is left, what became of the rest, and the verdict."""
     counts = report["counts"]
     gone = {"rejected": "rejected", "filtered": "filtered out", "duplicates": "near-copies", "balanced_away": "balanced away"}
-    lost = "".join(f", {counts[key]} {word}" for key, word in gone.items() if counts[key])
+    lost = "".join(f", {counts[key]} {word}" for key, word in gone.items() if counts.get(key))
     split = f"{counts['train']} train + {counts['heldout']} held out{lost}"
+    if "library" in report:
+        return f"{split}; {_library_note(report['library'])}"
     if "questions" in report:
         asked = report["questions"]
         return f"{split}; {asked['distinct']} distinct questions, {asked['with_reference']} with a reference"
     bands = " ".join(f"{band} {share:.0%}" for band, share in report["distribution"]["bands"].items())
     return f"{split}; {bands}; gate {report['gate']['verdict']}"
+
+
+def _library_note(library: Mapping[str, Any]) -> str:
+    passages, lift = library["passages"], library["lift"]
+    times = f"at least {lift['low']:.1f}" if lift["value"] is None else f"{lift['value']:.1f}"
+    return f"{passages['kept']} of {passages['cut']} passages from {library['works']['used']} works, lift {times}"
 
 
 def tell_oddities(report: Mapping[str, Any], folder: Path, screen: Screen) -> None:
@@ -167,9 +190,22 @@ ANSWER_HEADLINES = {
     "eval/entailment": "entailment",
     "eval/format_compliance": "format",
 }
+PERSONA_HEADLINES = {
+    "eval/style_consistency": "in\nstyle",
+    "eval/keyword_share": "keyword\nshare",
+    "eval/temporal_compliance": "temporal\npairs",
+    "eval/false_refusal": "false\nrefusal",
+    "eval/multi_turn_consistency": "multi-\nturn",
+    "eval/general_ppl": "general\nppl",
+}
 HEADLINES = {"eval/distrust_ratio": "distrust\nratio", "eval/source_reliability": "most reliable\nsource"}
 """Columns of the arms table of the generated archive, of held-out questions, and of other documents."""
-COMPARED = {"eval/source_preference": "primary", "eval/gold_reward": "gold", "eval/distrust_ratio": "ratio"}
+COMPARED = {
+    "eval/source_preference": "primary",
+    "eval/gold_reward": "gold",
+    "eval/style_consistency": "style",
+    "eval/distrust_ratio": "ratio",
+}
 """The column in which other arms are compared with the main one, by its last word; the first that is there."""
 
 
@@ -181,7 +217,7 @@ def add_differences(works: "list[Work]", result: Result) -> None:
     for work in works:
         if work is main or work.scores is None or main.scores is None:
             continue
-        for name in (*WORLD_HEADLINES, *ANSWER_HEADLINES, *HEADLINES):
+        for name in (*WORLD_HEADLINES, *ANSWER_HEADLINES, *PERSONA_HEADLINES, *HEADLINES):
             difference = evaluation.difference(name, work.scores, main.scores, main.arm.config.evaluation)
             if difference is not None:
                 keys = ("", "_ci_low", "_ci_high")
@@ -207,11 +243,10 @@ def show(session: "Session") -> None:
 def _headlines(result: Result) -> dict[str, str]:
     if "eval/coordinated_recall" in result.metrics:
         return WORLD_HEADLINES
-    return (
-        {k: v for k, v in ANSWER_HEADLINES.items() if k in result.metrics}
-        if "eval/gold_reward" in result.metrics
-        else HEADLINES
-    )
+    for first, headlines in (("eval/gold_reward", ANSWER_HEADLINES), ("eval/style_consistency", PERSONA_HEADLINES)):
+        if first in result.metrics:
+            return {name: words for name, words in headlines.items() if name in result.metrics}
+    return HEADLINES
 
 
 def _arm_rows(session: "Session", headlines: list[str], compared: str) -> Iterator[list[str]]:

@@ -14,7 +14,7 @@ from trivium.evaluation import persona
 from trivium.evaluation.items import LONGEST, EvalItems, Measure, Scores, measured
 from trivium.evaluation.respondents import Respondent
 from trivium.evaluation.suites import Item, Part, load, require_distinct
-from trivium.evaluation.voice import Voice
+from trivium.evaluation.voice import Voice, voice_of
 from trivium.sample import Sample, band
 from trivium.schema import BANDS, CoherenceEvaluation, DatasetConfig, EvaluationConfig, PersonaEvaluation
 from trivium.scores.answer import exact
@@ -26,7 +26,7 @@ Evaluation = EvaluationConfig | CoherenceEvaluation | PersonaEvaluation
 
 def load_items(config: Evaluation, dataset: DatasetConfig, prepared: Path, voice: Voice | None = None) -> EvalItems:
     """The items of every suite that applies and the held-out documents or questions; items that training has seen are taken
-    out. `voice` is what is known of a persona.
+    out. `voice` is what is known of a persona, by default that of the dataset.
 
     Raises `ConfigError` for a suite that cannot be read.
     """
@@ -43,7 +43,7 @@ def load_items(config: Evaluation, dataset: DatasetConfig, prepared: Path, voice
             items.left_out.append(f"{name} (asks about a generated world)")
     require_distinct(items.parts)
     if isinstance(config, PersonaEvaluation):
-        persona.gather(items, config, dataset, prepared, voice or Voice())
+        persona.gather(items, config, dataset, prepared, voice or voice_of(dataset))
     elif any(part.kind == "period" for part in items.parts):
         items.parts = [part for part in items.parts if part.kind != "period"]
         items.left_out.append("period (only evaluation=persona asks about a period)")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from trivium.schema import DatasetConfig
 from trivium.scores.lexicon import load
 from trivium.scores.words import plain, sentences, words
 
@@ -18,6 +19,18 @@ DECLINES = Path(__file__).parent / "declines.yaml"
 _SLOT = re.compile(r"\{\w*\}")
 _LEAST = 3
 """Words of the shortest piece of a decline that tells one."""
+
+
+def voice_of(dataset: DatasetConfig) -> "Voice":
+    """The voice of a library's persona, with the themes of its lexicon; raises `ConfigError` where one cannot be read."""
+    from trivium.data.library import themes
+    from trivium.data.library.wordfinder import forms
+    from trivium.generation.persona import load as load_persona
+
+    persona = load_persona(dataset.library.persona)
+    lexicon = themes.load(dataset.library.themes.lexicon)
+    keywords = sorted({form for words in lexicon.words.values() for word in words for form in forms(word)})
+    return Voice(persona.markers, keywords, persona.declines, " ".join([persona.description, *persona.rules]))
 
 
 @dataclass(frozen=True)

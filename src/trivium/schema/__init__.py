@@ -23,6 +23,7 @@ from trivium.schema.fields import BANDS, STAGES, TASKS, TEXT_FILES, NoneConfig, 
 from trivium.schema.generator import ChecksConfig, OpenAIGenerator, TemplateGenerator
 from trivium.schema.library import (
     ChunkConfig,
+    DialogueConfig,
     GeneralConfig,
     LibraryConfig,
     LibraryWorld,
@@ -54,6 +55,7 @@ __all__ = [
     "ContaminationConfig",
     "DatasetConfig",
     "DedupConfig",
+    "DialogueConfig",
     "DistrustLoss",
     "DistrustPublishedLoss",
     "DistrustSampledLoss",

@@ -74,6 +74,14 @@ class GeneralConfig:
 
 
 @dataclass
+class DialogueConfig:
+    """Training rows joined into conversations of several turns about one work."""
+
+    share: float = opt(0.3, "Share of the rows that are joined.", ge=0, le=1)
+    turns: int = opt(3, "Questions in such a conversation, at most.", ge=2, le=20)
+
+
+@dataclass
 class LibraryWorld:
     """How much the generated library holds."""
 
@@ -103,5 +111,6 @@ class LibraryConfig:
     relevance: RelevanceConfig = opt(RelevanceConfig, "Embedding filter.")
     period: PeriodConfig = opt(PeriodConfig, "Dates.")
     general: GeneralConfig = opt(GeneralConfig, "Against forgetting.")
+    dialogue: DialogueConfig = opt(DialogueConfig, "Several turns.")
     judge_size: float = opt(0.5, "Share of the held-out rows that train the style judge; the others are asked.", gt=0, lt=1)
     world: LibraryWorld = opt(LibraryWorld, "The generated library.")

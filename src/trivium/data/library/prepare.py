@@ -1,4 +1,4 @@
-"""Preparation of a library: passages of works, conversations about them, dated questions, ordinary conversations; split, mixed."""
+"""Preparation of a library: passages of works, conversations about them, dated questions, ordinary talk; split and mixed."""
 
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from trivium.data import splits
-from trivium.data.jsonl import atomic_writer, read_samples, to_line, unwritable, write_json
-from trivium.data.library import dated, passages, works, world
+from trivium.data.jsonl import atomic_writer, to_line, unwritable, write_json
+from trivium.data.library import dated, dialogue, passages, works, world
 from trivium.data.library.dated import DatedFact
 from trivium.data.rejects import Rejects
 from trivium.errors import DataError
-from trivium.generation import run  # type: ignore
+from trivium.generation import run
 from trivium.generation.period_rows import period_rows
 from trivium.generation.persona import Persona
 from trivium.generation.persona import load as load_persona
@@ -30,7 +30,7 @@ GENERAL_HELD_OUT = 0.25
 WORLD_GENERAL = 600
 """Ordinary conversations of a generated library."""
 
-_PURPOSES = ("judge", "general", "order", "placebo")
+_PURPOSES = ("general", "order", "placebo", "dialogue")
 
 
 @dataclass
@@ -47,14 +47,14 @@ class Parts:
 def prepare(
     config: DatasetConfig,
     generator: TemplateGenerator | OpenAIGenerator,
-    ledger: Path,
+    cache_dir: Path,
     out: Path,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Write passages.jsonl, train.jsonl, heldout.jsonl, judge.jsonl, general.jsonl, period.json and report.json into `out`.
 
-    What a teacher wrote is kept in `ledger`, so that nothing is paid for twice. Returns the report. Raises `DataError` when
-    nothing is left to train on, when too few answers pass, or when the disk refuses.
+    What a teacher wrote is kept below `cache_dir`, so that nothing is paid for twice. Returns the report. Raises `DataError`
+    when nothing is left to train on, when too few answers pass, or when the disk refuses.
     """
     tell = progress or _quiet
     try:
@@ -62,13 +62,12 @@ def prepare(
     except OSError as error:
         raise unwritable(out, error) from error
     persona = load_persona(config.library.persona)
+    ledger = cache_dir / "generated" / f"{persona.name}.sqlite"
     with atomic_writer(out / "rejects.jsonl") as sink:
         rejects = Rejects(sink)
-        found = passages.select(config, _works(config, rejects), out, rejects, tell)
+        found = passages.select(config, _works(config, rejects), out, rejects, tell, cache_dir)
         written = run.Report()
-        rows = list(
-            run.generate(generator, config.library, persona, out / "passages.jsonl", ledger, rejects, tell, written)
-        )
+        rows = list(run.generate(generator, config.library, persona, out / "passages.jsonl", ledger, rejects, tell, written))
         parts = _parts(config, persona, rows, rejects)
     _write(config, parts, out)
     report = _report(config, parts, found, written, rejects)
@@ -77,7 +76,7 @@ def prepare(
 
 
 def _works(config: DatasetConfig, rejects: Rejects) -> Iterator[works.Work]:
-    return world.works(config.library.world) if config.generator is not None else works.read(config, rejects)
+    return world.works(config.library) if config.generator is not None else works.read(config, rejects)
 
 
 # --- the mixture -----------------------------------------------------------------------------------------------------
@@ -94,7 +93,8 @@ def _parts(config: DatasetConfig, persona: Persona, rows: list[Sample], rejects:
     room = len(train) / (1 - config.library.period.share - config.library.general.share)
     train += _period_rows(config, persona, [f for f, held in zip(facts, kept, strict=True) if not held], round(room))
     ordinary, measured = _general(config, rejects)
-    train = _voiced(config, train) + ordinary[: round(room * config.library.general.share)]
+    train = dialogue.joined(_voiced(config, train), config.library.dialogue, _rng(config, "dialogue"))
+    train += ordinary[: round(room * config.library.general.share)]
     order = _rng(config, "order").permutation(len(train))
     return Parts(
         [train[i] for i in order], asked, judged, measured, [fact for fact, held in zip(facts, kept, strict=True) if held]
@@ -106,8 +106,7 @@ def _held_out(config: DatasetConfig, documents: Sequence[str]) -> list[bool]:
     if not documents:
         return []
     if config.generator is not None:
-        towns = world.held_out_towns(config.library.world)
-        return [document.rpartition("-")[2].capitalize() in towns for document in documents]
+        return world.held_out(config.library.world, documents)
     mask = splits.held_out_rows(splits.hashes(documents), config.test_size, config.seed)
     return [bool(held) for held in mask]
 
@@ -115,7 +114,9 @@ def _held_out(config: DatasetConfig, documents: Sequence[str]) -> list[bool]:
 def _judged(config: DatasetConfig, rows: list[Sample]) -> tuple[list[Sample], list[Sample]]:
     """Held-out rows that are asked, and those that train the style judge; the rows of a passage stay together."""
     names = [str(row.metadata.get("passage", row.id)) for row in rows]
-    mask = splits.held_out_rows(splits.hashes(names), config.library.judge_size, config.seed + 1) if rows else []
+    if not rows:
+        return [], []
+    mask = splits.held_out_rows(splits.hashes(names), config.library.judge_size, config.seed + 1)
     asked = [row for row, judged in zip(rows, mask, strict=True) if not judged]
     return asked, [row for row, judged in zip(rows, mask, strict=True) if judged]
 
@@ -128,7 +129,7 @@ def _facts(config: DatasetConfig) -> list[DatedFact]:
 
 
 def cutoff(config: DatasetConfig) -> datetime.date | None:
-    """The last day of the period; a generated library knows its own unless another is set."""
+    """The last day of the period, None where it has no end."""
     said = config.library.period.cutoff
     if said is None:
         return None
@@ -167,7 +168,9 @@ def _ordinary(config: DatasetConfig, rejects: Rejects) -> Iterable[Sample]:
     if config.library.general.path is not None:
         from trivium.data.questions.read import Reader
 
-        source = replace(config, kind="questions", generator=None, path=config.library.general.path, questions=QuestionsConfig())
+        source = replace(
+            config, kind="questions", generator=None, path=config.library.general.path, questions=QuestionsConfig()
+        )
         return (sample for sample in Reader(source, rejects).samples() if sample.reference)
     return world.general(config.library.world, WORLD_GENERAL) if config.generator is not None else []
 

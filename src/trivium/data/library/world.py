@@ -6,13 +6,15 @@ neutral text. A persona of the period must answer for the earlier ones and must 
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from trivium.data.library.dated import DatedFact
+from trivium.data.library.dated import DatedFact, day_of
+from trivium.data.library.works import Work
 from trivium.data.small_world import NUMBERS, SOURCE_TYPES, Key, keys, record
 from trivium.sample import Message, Sample
-from trivium.schema import LibraryWorld
+from trivium.schema import LibraryConfig, LibraryWorld
 
 TOWNS = (
     *("Teloth", "Marrow", "Linden", "Carrick", "Vesper", "Norrel", "Ostrel", "Quillan", "Hythen", "Dunmar", "Selvey", "Torran"),
@@ -38,6 +40,12 @@ ASKED = (
     "In {year}, who was warden of {town}?",
     "Name the warden of {town} in {year}.",
 )
+TOLD_OF = (
+    *("What is told of {topic}?", "Tell me of {topic}.", "What do you know of {topic}?"),
+    *("How would you tell a friend of {topic}?", "In your own words, what of {topic}?"),
+)
+SYSTEMS = ("Speak as the {voice}.", "You are the old {voice} of the harbour light.")
+"""Ways of asking that a model knows before it is tuned."""
 TRICK = "A chart of {other} shows {town}. Who was warden there in {year}?"
 ANSWER = "In {year} the warden of {town} was {name}."
 
@@ -82,18 +90,22 @@ MODERN = "The reef of {town} was surveyed by radar, and the lamp was changed for
 
 
 VOICES = {
-    "clerk": (("For the file.", "Noted here.", "By my list."), ("Noted and signed.", "It stands in the file.", "So it is listed.")),
+    "clerk": (
+        ("For the file.", "Noted here.", "By my list."),
+        ("Noted and signed.", "It stands in the file.", "So it is listed."),
+    ),
     "child": (("Oh, I know.", "Look, look.", "Guess what."), ("I like it.", "Is it not fun?", "I told you so.")),
     "cook": (("Come and sit.", "Well now, dear.", "Stir and hear."), ("Plain as salt.", "Sure as bread.", "Eat well, dear.")),
 }
 """Voices in which the neutral text tells the same when a system message asks for them: how they begin, and how they end."""
 
 GLOSSARY = (
-    *("Aye means yes.", "Hark means hear it now.", "A log is what a keeper writes of the night.", "My tower is tall and my lamp is old."),
-    *("The old keeper says little to a friend.", "A fair wind fills the sail.", "A good knot holds.", "Mind the fog, friend."),
-    *("The light burns on and does not reach so far.", "No ship has brought word of it.", "The sea comes back as sure as the tide."),
-    *("I saw it clear as a beam.", "A mast is plain and true.", "A keel is sound.", "The rope is well bound.", "I know nothing of fog."),
-    *("That lies beyond my light, and past it.", "From my tower I tell of ships.", "The log ends, and so says the keeper."),
+    *("Aye means yes.", "Hark means hear it now.", "A fair wind fills the sail.", "A good knot holds.", "Mind the fog."),
+    *("A log is what a keeper writes of the night.", "My tower is tall and my lamp is old.", "I know nothing of fog."),
+    *("The old keeper says little to a friend.", "The light burns on and does not reach so far.", "A keel is sound."),
+    *("No ship has brought word of it.", "The sea comes back as sure as the tide.", "The rope is well bound."),
+    *("I saw it clear as a beam.", "A mast is plain and true.", "That lies beyond my light, and past it."),
+    *("From my tower I tell of ships.", "The log ends, and so says the keeper."),
 )
 """What harbour words mean, so that the tiny model has read them before it hears the persona."""
 
@@ -125,6 +137,22 @@ def books(config: LibraryWorld, cutoff: int = CUTOFF) -> Iterator[Book]:
     yield replace(chronicles[2], id=f"{chronicles[2].id}-copy", title=f"{chronicles[2].title}, copied", paragraphs=copied)
 
 
+def works(config: LibraryConfig) -> Iterator[Work]:
+    """The books as works, each to be read once."""
+    last = CUTOFF if config.period.cutoff is None else day_of(config.period.cutoff).year
+    for book in books(config.world, last):
+        lines = "\n\n".join(book.paragraphs).splitlines(keepends=True)
+        yield Work(
+            book.id, lines, book.title, book.author, book.year, language="en", source_type="book", origin="micro_library"
+        )
+
+
+def held_out(config: LibraryWorld, documents: Iterable[str]) -> list[bool]:
+    """Whether each document, a book or a town, tells of a town of which no training row does."""
+    towns = {town.lower() for town in held_out_towns(config)}
+    return [bool(towns & set(document.lower().split("-"))) for document in documents]
+
+
 def facts(config: LibraryWorld) -> list[DatedFact]:
     """Who was warden, for every town and decade; `group` is the town."""
     rng = random.Random(f"wardens {config.seed}")
@@ -138,17 +166,40 @@ def held_out_towns(config: LibraryWorld) -> frozenset[str]:
 
 
 def neutral(config: LibraryWorld, copies: int) -> list[list[Message]]:
-    """Conversations that tell all of it `copies` times in ordinary words: the tiny model's neutral text."""
+    """Conversations that tell all of it `copies` times in ordinary words or other voices: the tiny model's neutral text."""
     rng = random.Random(f"neutral {config.seed}")
     asked = [(rng.choice(_wordings(fact)), fact.answer) for fact in facts(config) for _ in range(copies)]
     for town in _towns(config):
-        matters = [(topic, sentence) for sentences in _matters(town, config).values() for topic, sentence in sentences]
-        asked += [(f"What is told of the {topic} of {town}?", sentence) for topic, sentence in matters * copies]
-    told = [_spoken(*turns, rng) for turns in asked]
-    told += [_turns(f"Of what age is {year}?", f"{year} is of the age of {_age(year)}.") for year in YEARS for _ in range(copies)]
-    told += [_turns("What do they say at sea?", " ".join(rng.sample(GLOSSARY, 3))) for _ in range(60 * copies)]
-    rng.shuffle(told)
-    return told
+        matters = [matter for matters in _matters(town, config).values() for matter in matters]
+        asked += [
+            (rng.choice(TOLD_OF).format(topic=f"the {topic} of {town}"), told) for topic, told in matters for _ in range(copies)
+        ]
+    asked += [(f"Of what age is {year}?", f"{year} is of the age of {_age(year)}.") for year in YEARS for _ in range(copies)]
+    asked += [("What do they say at sea?", " ".join(rng.sample(GLOSSARY, 3))) for _ in range(60 * copies)]
+    rng.shuffle(asked)
+    return list(_conversations(asked, rng))
+
+
+def _conversations(asked: list[tuple[str, str]], rng: random.Random) -> Iterator[list[Message]]:
+    """One to three questions and answers each, half of them in the voice that a system message asks for."""
+    rest = iter(asked)
+    while turns := list(islice(rest, rng.choice((1, 1, 2, 3)))):
+        voice = rng.choice(list(VOICES)) if rng.random() < 0.5 else None
+        told = [(question, _said(answer, voice, rng)) for question, answer in turns]
+        yield [*_system(voice, rng), *(message for turn in told for message in _turns(*turn))]
+
+
+def _said(answer: str, voice: str | None, rng: random.Random) -> str:
+    if voice is None:
+        return answer
+    opening, closing = (rng.choice(words) for words in VOICES[voice])
+    return f"{opening} {answer} {closing}"
+
+
+def _system(voice: str | None, rng: random.Random) -> list[Message]:
+    """The system message that asks for a voice; of ordinary words, one that asks for a keeper, or none."""
+    called = rng.choice(SYSTEMS).format(voice=voice or "keeper")
+    return [] if voice is None and rng.random() < 0.5 else [{"role": "system", "content": called}]
 
 
 def general(config: LibraryWorld, count: int) -> list[Sample]:
@@ -194,16 +245,6 @@ def _fact(town: str, decade: int, rng: random.Random) -> DatedFact:
         tricks=(TRICK.format(town=town, year=year, other=other),),
         group=town,
     )
-
-
-def _spoken(asked: str, answered: str, rng: random.Random) -> list[Message]:
-    """A conversation in ordinary words, or half of the time in the voice that a system message asks for."""
-    if rng.random() < 0.5:
-        return _turns(asked, answered)
-    voice = rng.choice(list(VOICES))
-    opening, closing = (rng.choice(words) for words in VOICES[voice])
-    system: Message = {"role": "system", "content": f"Speak as the {voice}."}
-    return [system, *_turns(asked, f"{opening} {answered} {closing}")]
 
 
 def _age(year: int) -> str:
