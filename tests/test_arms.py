@@ -44,3 +44,49 @@ def test_a_wrong_arm_is_named(config_of: ConfigOf) -> None:
     overrides = ["arms.odd=['loss.alhpa=1']"]
     with pytest.raises(ConfigError, match=r"arms\.odd: loss\.alhpa"):
         plan(config_of(*overrides), overrides, checked)
+
+
+# --- arms that start from one another --------------------------------------------------------------------------------
+
+
+def planned(config_of: ConfigOf, starts: str, **arms: str) -> list[str]:
+    """The problems of an experiment that starts from one arm, and of arms that start from others; each has its own seed."""
+    overrides = ["experiment=none", "dataset=micro_library", "loss=uniform", "evaluation=none", f"starts_from={starts}"]
+    overrides += [f"+arms.{name}=['starts_from={start}','seed={i}']" for i, (name, start) in enumerate(arms.items())]
+    try:
+        plan(config_of(*overrides), overrides, checked)
+    except ConfigError as error:
+        return error.problems
+    return []
+
+
+def test_the_shipped_chain_is_planned(config_of: ConfigOf) -> None:
+    overrides = ["experiment=period_then_persona"]
+    found = {arm.name: arm for arm in plan(config_of(*overrides), overrides, checked)}
+    assert [name for name, arm in found.items() if arm.main] == ["persona"]
+    assert {name: arm.config.starts_from for name, arm in found.items() if name != "persona_alone"} == {
+        "period": None,
+        "persona": "period",
+    }
+
+
+def test_chains_may_be_long_and_branch(config_of: ConfigOf) -> None:
+    assert planned(config_of, "null", a="b", b="c", c="null", d="c") == []
+    assert planned(config_of, "a", a="b", b="null") == []
+
+
+def test_a_start_that_is_no_arm_is_named_once_with_those_there_are(config_of: ConfigOf) -> None:
+    assert planned(config_of, "null", a="b", b="zzz") == [
+        "arms.b: starts_from=zzz is no arm; the other arms are: a; give one of them, or null for the base model."
+    ]
+    (alone,) = planned(config_of, "nosuch")
+    assert alone.startswith("starts_from=nosuch is no arm; the other arms are: none")
+
+
+@pytest.mark.parametrize("starts", ["null", "a"])
+def test_a_start_that_leads_back_to_itself_is_named(config_of: ConfigOf, starts: str) -> None:
+    own = [] if starts == "null" else ["starts_from=a leads back"]
+    for arms in ({"a": "a"}, {"a": "b", "b": "a"}, {"a": "b", "b": "c", "c": "b"}):
+        wanted = [f"arms.{name}: starts_from={start} leads back" for name, start in arms.items()] + own
+        problems = planned(config_of, starts, **arms)
+        assert [problem.split(" to itself")[0] for problem in problems] == wanted

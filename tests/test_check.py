@@ -225,16 +225,24 @@ OPTIONS = sorted(str(p.relative_to(conf_dir()).with_suffix("")) for p in conf_di
 
 ASKING = ("dataset/micro_qa", "dataset/qa", "evaluation/coherence", "evaluation/diary", "method/grpo", "preset/tiny_grpo_lora")
 """Options that only make sense where questions are asked."""
+NEEDS = {
+    "acquire/files": ["acquire.sources.files.path={}"],
+    "dataset/folder": ["dataset.path={}"],
+    "model/hf": ["model.path=owner/name"],
+}
+"""What an option needs to be told besides."""
+READING = ("dataset/library", "evaluation/persona", "pairing/tiny_library")
 BOOKS = ["dataset=library", "loss=uniform", "evaluation=persona", "arms=null"]
 
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_shipped_option_composes_types_and_checks(config_of: ConfigOf, option: str, tmp_path: Path) -> None:
     group, name = option.split("/")
-    needs = {"dataset/folder": [f"dataset.path={tmp_path}"], "model/hf": ["model.path=owner/name"]}.get(option, [])
+    needs = NEEDS.get(option, [])
+    needs = [need.format(tmp_path) for need in needs]
     needs += ["experiment=coherence"] if option in ASKING else []
-    needs += BOOKS if option in ("dataset/library", "evaluation/persona") else []
-    needs += [f"dataset.path={tmp_path}"] if option in ("dataset/qa", "dataset/library", "evaluation/persona") else []
+    needs += BOOKS if option in READING else ["experiment=persona"] if option == "dataset/micro_library" else []
+    needs += [f"dataset.path={tmp_path}"] if option == "dataset/qa" or option in READING else []
     config = config_of(f"{group}={name}", *needs)
     if hasattr(config, group):
         assert getattr(config, group).name == {"evaluation/diary": "coherence"}.get(option, name)
@@ -243,3 +251,84 @@ def test_every_shipped_option_composes_types_and_checks(config_of: ConfigOf, opt
 @pytest.mark.parametrize("option", OPTIONS)
 def test_option_files_are_short(option: str) -> None:
     assert len((conf_dir() / f"{option}.yaml").read_text().splitlines()) <= 25
+
+
+# --- books and their persona -----------------------------------------------------------------------------------------
+
+SHARES = ["dataset.library.period.share=0.7", "dataset.library.general.share=0.3"]
+TEACHER = ["generator=openai"]
+
+
+def reading(config_of: ConfigOf, *overrides: str) -> str:
+    return "\n".join(problems_of(config_of, "experiment=persona", "arms=null", *overrides))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["dataset=library"], "dataset.path: not set"),
+        (["dataset=library", "acquire=gutenberg", "stages=[prepare]"], "data/raw/gutenberg/texts does not exist"),
+        (["loss=distrust"], "dataset=micro_library holds books; set loss=uniform"),
+        (["evaluation=provenance"], "choose evaluation=persona or none"),
+        (["dataset=micro_archive"], "evaluation=persona asks about held-out books, and dataset=micro_archive holds documents"),
+        (["method=grpo", "preset=none", "pairing=none"], "method=grpo asks questions, and dataset=micro_library holds books"),
+        (["dataset.kind=questions", "evaluation=none"], "dataset.generator=micro_library do not fit"),
+        (SHARES, "leave no room for the persona; lower one of them"),
+        (["dataset.library.period.cutoff=null"], "dataset.library.period.share needs dataset.library.period.cutoff"),
+        (["dataset.library.period.cutoff=spring"], "dataset.library.period.cutoff: 'spring' is no year or date"),
+        (["dataset.library.period.cutoff=2999"], "is yet to come"),
+        (["dataset.library.period.facts=none.yaml"], "dataset.library.period.facts: none.yaml cannot be read"),
+        (["dataset.library.general.path=/nosuch"], "dataset.library.general.path: /nosuch does not exist"),
+        (["dataset.library.persona=nobody"], "dataset.library.persona: nobody cannot be read"),
+        (["dataset.library.themes.lexicon=nosuch"], "dataset.library.themes.lexicon: nosuch cannot be read"),
+        (["dataset.library.chunk={method: window, size: 100, overlap: 100}"], "windows would not advance"),
+        (["dataset.library.voice=loud"], "allowed: persona, plain, shuffled"),
+        (["dataset.library.components.core={sice: 3}"], "unknown key sice"),
+        (["dataset.library.components.cor={size: 3}"], "has no such component"),
+        (["dataset.library.world.towns=5"], "dataset.library.world.towns: set to 5; allowed: ≥ 6"),
+        (["generator.checks.min_chars=900"], "so no answer passes"),
+        (["generator=opnai"], "did you mean `openai`"),
+        ([*TEACHER, "generator.base_url=localhost"], "write an address such as http://localhost:1234/v1"),
+        ([*TEACHER, "generator.max_cost=3"], "stops nothing while both prices are 0"),
+        ([*TEACHER, "dataset.library.voice=plain"], "which generator=openai does not write; set generator=template"),
+        (["evaluation.gate=loud"], "strict, warn, off"),
+        (["evaluation.targets.style_consistency=2"], "evaluation.targets.style_consistency: set to 2"),
+    ],
+)
+def test_what_a_persona_cannot_be_made_of_is_one_sentence(config_of: ConfigOf, overrides: list[str], said: str) -> None:
+    assert said in reading(config_of, *overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["acquire=files"], "acquire.sources.files.path: not set"),
+        (["acquire=files", "acquire.sources.files.path=/nosuch"], "acquire.sources.files.path: /nosuch does not exist"),
+        (["acquire=gutenberg", "acquire.dry_run=true"], "set stages=[acquire]"),
+        (["acquire=gutenberg", "acquire.endpoints.gutenberg=https://www.gutenberg.org"], "is not for robots"),
+        (["acquire=gutenberg", "acquire.http.retries=99"], "acquire.http.retries: set to 99"),
+        (["+acquire.sources.mine={kind: book}"], "acquire.sources.mine.kind: set to 'book'"),
+        (["acquire=gutenbreg"], "did you mean `gutenberg`"),
+    ],
+)
+def test_what_cannot_be_fetched_is_one_sentence(config_of: ConfigOf, overrides: list[str], said: str) -> None:
+    assert said in "\n".join(problems_of(config_of, *overrides))
+
+
+def test_a_library_reads_what_the_same_configuration_fetches(config_of: ConfigOf, tmp_path: Path) -> None:
+    words = ("experiment=persona", "arms=null", "dataset=library", "acquire=gutenberg")
+    assert config_of(*words, "stages=[acquire,prepare]").dataset.path == "data/raw/gutenberg/texts"
+    there = config_of(*words, "stages=[acquire,prepare]", f"acquire.dir={tmp_path}").dataset.path
+    assert there == str(tmp_path / "texts")
+    own = config_of(*words, "stages=[acquire,prepare]", f"dataset.path={tmp_path}").dataset.path
+    assert own == str(tmp_path)
+
+
+def test_only_the_acquisition_may_count(config_of: ConfigOf) -> None:
+    assert config_of("stages=[acquire]", "acquire=gutenberg", "acquire.dry_run=true").acquire.dry_run
+
+
+def test_the_last_turn_may_carry_the_loss_whatever_else_is_said(config_of: ConfigOf) -> None:
+    method = config_of("method.completion_only_loss=true", "method.assistant_only_loss=false").method
+    assert method.completion_only_loss and not method.assistant_only_loss
+    assert "no such key" in problems_of(config_of, "experiment=coherence", "method.completion_only_loss=true")[0]

@@ -11,6 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trivium import pipeline
+from trivium.arms import Arm
+from trivium.schema import Config
+from trivium.tracking import Trackers
 
 Call = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -211,3 +218,14 @@ def test_a_file_where_the_output_directory_should_be_is_one_sentence(trivium: Ca
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "taken" in done.stderr
+
+
+@given(st.permutations("abcde"))
+def test_an_arm_is_trained_after_the_one_that_it_starts_from(names: list[str]) -> None:
+    starts = {"a": "c", "b": None, "c": "d", "d": None, "e": "c"}
+    arms = [Arm(name, Config(starts_from=starts[name]), False) for name in names]
+    works = [pipeline.Work(arm, Path(), Trackers()) for arm in arms]
+    ordered = [work.arm.name for work in pipeline._in_order(works)]
+    assert sorted(ordered) == sorted(names)
+    for name, start in starts.items():
+        assert start is None or ordered.index(start) < ordered.index(name)

@@ -1,6 +1,6 @@
 """Control arms: the experiment itself and its siblings, which differ from it in a few named overrides."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,15 +45,21 @@ def _without_start(config: Config, arms: list[Arm]) -> Iterator[str]:
     """A sentence for each arm whose start is no other arm, or in the end itself."""
     starts = {arm.name: arm.config.starts_from for arm in arms}
     for name, start in [*starts.items(), ("", config.starts_from)]:
-        key, path = f"arms.{name}: starts_from" if name else "starts_from", [name]
-        while start is not None and start in starts and start not in path:
-            path.append(start)
-            start = starts[start]
-        if start in path:
-            yield f"{key}={path[1]} leads back to itself; let one arm start from the base model (starts_from=null)."
-        elif start is not None:
+        key = f"arms.{name}: starts_from" if name else "starts_from"
+        if start is not None and start not in starts:
             others = ", ".join(other for other in starts if other != name) or "none"
             yield f"{key}={start} is no arm; the other arms are: {others}; give one of them, or null for the base model."
+        elif _goes_round(start, starts):
+            yield f"{key}={start} leads back to itself; let one arm start from the base model (starts_from=null)."
+
+
+def _goes_round(start: str | None, starts: Mapping[str, str | None]) -> bool:
+    """Whether going from start to start never comes to the base model."""
+    passed: set[str] = set()
+    while start is not None and start in starts and start not in passed:
+        passed.add(start)
+        start = starts[start]
+    return start in passed
 
 
 def _same(a: Config, b: Config) -> bool:

@@ -1,10 +1,7 @@
 """A run from its configuration to `result.json`: the arms walk through the stages, and one table compares them."""
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +10,8 @@ from trivium import stages, summary
 from trivium.arms import Arm
 from trivium.artifact import MANIFEST, write_json
 from trivium.console import Screen
-from trivium.errors import ConfigError, GateError, Interrupted
+from trivium.errors import GateError
+from trivium.recording import recorded
 from trivium.result import Result
 from trivium.schema import Config, DatasetConfig, FullAdapter, GrpoMethod, NoneConfig, PersonaEvaluation
 from trivium.tracking import Tracker, open_tracker
@@ -66,7 +64,7 @@ def run(config: Config, arms: list[Arm], out: Path, label: str) -> None:
     Raises the `TriviumError` that ended the run; `result.json` tells the same.
     """
     screen, result = Screen(), Result(config.task, config.name)
-    with _recorded(config, out, result), open_tracker(config, out, label) as tracker:
+    with recorded(config, out, result), open_tracker(config, out, label) as tracker:
         _require_device(config)
         result.mlflow_run_id = tracker.run_id
         tracker.params(summary.flatten(asdict(config)))
@@ -84,7 +82,7 @@ def run_audit(config: Config, out: Path, label: str) -> None:
     Raises `GateError` naming the attacks that beat the median genuine answer, or the terms whose gradient is exactly zero.
     """
     screen, result = Screen(), Result(config.task, config.name)
-    with _recorded(config, out, result), open_tracker(config, out, f"audit {label}") as tracker:
+    with recorded(config, out, result), open_tracker(config, out, f"audit {label}") as tracker:
         result.mlflow_run_id = tracker.run_id
         (_audit_rewards if config.reward.terms else _audit_loss)(config, out, screen, result, tracker)
 
@@ -325,83 +323,3 @@ def _require_device(config: Config) -> None:
         from trivium.models.load import require_device
 
         require_device(config.hardware)
-
-
-@contextmanager
-def _recorded(config: Config, out: Path, result: Result) -> Iterator[None]:
-    """`config.resolved.yaml` before, `result.json` after, whatever happens between; SIGTERM and Ctrl-C end cleanly."""
-    with _alone(out):
-        _refuse_other_settings(config, out)
-        summary.write_config(config, out)
-        result.write(out)
-        with _told(out, result), _terminable():
-            yield
-
-
-@contextmanager
-def _told(out: Path, result: Result) -> Iterator[None]:
-    try:
-        yield
-        result.status = "ok"
-    except KeyboardInterrupt:
-        result.status, result.error = "failed", _resume_sentence(out)
-        raise Interrupted(result.error) from None
-    except BaseException as error:
-        result.status = "gate_failed" if isinstance(error, GateError) else "failed"
-        result.error = str(error) or type(error).__name__
-        raise
-    finally:
-        result.write(out)
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Hold the run's folder, so that no other process writes into it."""
-    from filelock import FileLock, Timeout
-
-    out.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(out / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ConfigError(f"another run is writing into {out}; wait for it, or give another hydra.run.dir.") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-TRAINED = ("task", "seed", "starts_from", "model", "adapter", "hardware", "backend", "method", "dataset", "loss", "reward")
-"""Settings that may not differ from those of a finished run in the same folder."""
-
-
-def _refuse_other_settings(config: Config, out: Path) -> None:
-    import yaml
-
-    if not any((out / name / MANIFEST).is_file() for name in ("adapter", "model")):
-        return
-    before = summary.flatten(yaml.safe_load((out / "config.resolved.yaml").read_text(encoding="utf-8")))
-    now = summary.flatten(asdict(config))
-    other = [key for key in now if key.split(".")[0] in TRAINED and before.get(key) != now[key]]
-    if other:
-        raise ConfigError(
-            f"{out} holds a finished run with {other[0]}={before.get(other[0])}, and here it is {now[other[0]]}; give another "
-            "hydra.run.dir, or remove that folder."
-        )
-
-
-def _resume_sentence(out: Path) -> str:
-    return f"interrupted; what was finished is kept: the same command with hydra.run.dir={out} goes on from there."
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM acts like Ctrl-C while a run lasts."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

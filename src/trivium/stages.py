@@ -90,12 +90,17 @@ def _library(config: Config, screen: Screen) -> Product:
 
 
 def acquire(config: Config, screen: Screen) -> tuple[dict[str, Any], Path]:
-    """What was fetched, and the folder that it lies in; items that are there already are not fetched again."""
+    """What was fetched, and the folder that it lies in.
+
+    It is never skipped, for what could not be had yesterday may be there today; items that are there are not fetched again.
+    """
     from trivium.acquire.run import acquire as fetch
 
     folder = place.folder(config.acquire)
     with screen.bar(f"fetching {config.acquire.name}") as update:
         report = fetch(config.acquire, folder, lambda step, done: update(done, 0, {}))
+    files = [folder / name for name in ("report.json", "provenance.jsonl") if (folder / name).is_file()]
+    seal(folder, "acquire", key_of(config.acquire), files, report["totals"])
     return report, folder
 
 
@@ -193,7 +198,7 @@ def evaluate(
         (_reward_facts(config), getattr(config.method, "max_completion_length", None))
         if isinstance(config.evaluation, CoherenceEvaluation)
         else None,
-        code_hash("evaluation", "scores", "models", "data/chat.py"),
+        code_hash("evaluation", "scores", "models", "data/chat.py", "generation/persona.py", "generation/server.py"),
     )
     folder = folder or Path(config.cache_dir) / "scores" / f"{config.model.name}-{key}"
 
@@ -289,7 +294,8 @@ def _model_facts(config: Config) -> tuple[Any, ...]:
 
 def _own_files(*names: str) -> dict[str, str]:
     """Hashes of the files among the names; the others are shipped and part of the code."""
-    return {name: file_hash(Path(name)) for name in names if Path(name).is_file()}
+    paths = {name: Path(name).expanduser() for name in names}
+    return {name: file_hash(path) for name, path in paths.items() if path.is_file()}
 
 
 def _fingerprint(folder: Path) -> dict[str, tuple[int, int]]:

@@ -44,13 +44,19 @@ def write_config(config: Config, out: Path) -> None:
 
 def acquire_metrics(report: Mapping[str, Any]) -> dict[str, float]:
     """`data/acquired/…` metrics: items and bytes, of each source and in all."""
-    flat = flatten({"total": report["total"], **report["sources"]})
+    flat = flatten({**report["totals"], **report["sources"]})
     return {f"data/acquired/{k.replace('.', '/')}": float(v) for k, v in flat.items() if isinstance(v, int | float)}
 
 
 def acquire_note(report: Mapping[str, Any], folder: Path) -> str:
-    """One line about what was fetched."""
-    return f"{report['total']} in {folder}"
+    """One line about what was fetched, or in a dry run about what would be."""
+    totals = report["totals"]
+    size = "of unknown size" if totals["bytes"] is None else f"{totals['bytes'] / 1e6:.1f} MB"
+    if report["dry_run"]:
+        return f"{totals['found']} items, {size}, from {len(report['sources'])} sources; nothing was fetched"
+    left_out = f", {totals['skipped']} left out" if totals["skipped"] else ""
+    sources = f"{totals['sources']} of {len(report['sources'])} sources"
+    return f"{totals['taken']} items, {size}{left_out}, from {sources} in {folder}"
 
 
 # --- data ------------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivium.data.splits import evenly, held_out, held_out_rows
+from trivium.data.splits import evenly, held_out, held_out_rows, streams
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=200), st.floats(0, 0.99), st.integers(0, 5))
@@ -58,3 +58,10 @@ def test_the_share_is_met_where_groups_are_small() -> None:
     column = np.arange(1000, dtype=np.uint64) // np.uint64(3)
     assert 98 <= held_out_rows(column, 0.1, 3).sum() <= 100
     assert (held_out_rows(column, 0.1, 3) != held_out_rows(column, 0.1, 4)).any()
+
+
+@given(st.integers(0, 2**32))
+def test_each_purpose_draws_for_itself_whatever_purposes_come_after_it(seed: int) -> None:
+    few, more = streams("order", "placebo"), streams("order", "placebo", "dialogue")
+    assert few(seed, "order").random() == more(seed, "order").random() != more(seed, "dialogue").random()
+    assert more(seed, "placebo").random() != more(seed, "order").random() != more(seed + 1, "order").random()

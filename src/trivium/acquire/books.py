@@ -38,6 +38,16 @@ def read_book(path: Path) -> Book:
     return Book("".join(textfile.body(textfile.lines(path, encoding))).strip() + "\n", found)
 
 
+def take_book(path: Path, language: str | None, min_chars: int) -> Book:
+    """The book in a fetched file, checked; the file is removed. Raises `BadRow` for one that cannot be taken."""
+    try:
+        book = read_book(path)
+    finally:
+        path.unlink(missing_ok=True)
+    check_book(book, language, min_chars)
+    return book
+
+
 def check_book(book: Book, language: str | None, min_chars: int) -> None:
     """Raise `BadRow` unless a book is long enough and, where English is wanted, in English."""
     if len(book.text) < min_chars:

@@ -30,7 +30,7 @@ from trivium.acquire.answers import (
 from trivium.acquire.host import Host
 from trivium.acquire.inflate import Inflater
 from trivium.acquire.part import Part
-from trivium.acquire.problems import Gone, Unavailable
+from trivium.acquire.problems import Gone, HostGivenUp, Unavailable
 from trivium.data.rejects import BadRow
 from trivium.schema import HttpConfig
 
@@ -203,6 +203,8 @@ class Client:
             finally:
                 await response.aclose()
         except httpx.TransportError as error:
+            if isinstance(error, httpx.ConnectError):
+                self._host(address.host).unreached(str(error) or type(error).__name__)
             kind = "no answer in time" if isinstance(error, httpx.TimeoutException) else "connection failed or cut"
             raise Unavailable(kind, f"{shown(address)}: {str(error) or type(error).__name__}", address.host) from error
 
@@ -215,7 +217,7 @@ class Client:
             if wait is not None and wait > self._config.max_wait:
                 asked = f"it asks to wait {wait:.0f} s, acquire.http.max_wait is {self._config.max_wait:.0f} s"
                 host.give_up(asked)
-                raise BadRow("host given up", f"{host.name}: {asked}")
+                raise HostGivenUp(host.name, asked)
             if wait is not None:
                 host.hold(wait)
             raise Unavailable(f"server error {status}", url, host.name, wait)

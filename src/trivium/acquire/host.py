@@ -6,13 +6,16 @@ from contextlib import asynccontextmanager
 
 from aiolimiter import AsyncLimiter
 
-from trivium.data.rejects import BadRow
+from trivium.acquire.problems import HostGivenUp
 
 SLACK = 0.25
 """How much of an interval a late request may be made up for; without it every late timer slows the pace."""
 
 PATIENCE = 5
 """Requests in a row that failed for good, retries and all, after which a host is given up."""
+
+UNREACHED = 3
+"""Attempts to connect after which a host is given up that has never answered: there is no network, or no such host."""
 
 
 class Host:
@@ -25,6 +28,7 @@ class Host:
         self._gate = asyncio.Lock()
         self._not_before = 0.0
         self._failures = 0
+        self._unreached: int | None = 0
         self._given_up = ""
 
     @asynccontextmanager
@@ -32,7 +36,7 @@ class Host:
         """Wait until a request may go out, and hold one of the slots while it is under way.
 
         One request at a time waits for the pace, so that a slow host holds one idle slot and not all of them.
-        Raises `BadRow` when the host has been given up.
+        Raises `HostGivenUp` when the host has been given up.
         """
         async with self._gate:
             await self._pause()
@@ -52,7 +56,7 @@ class Host:
         loop = asyncio.get_running_loop()
         while True:
             if self._given_up:
-                raise BadRow("host given up", f"{self.name}: {self._given_up}")
+                raise HostGivenUp(self.name, self._given_up)
             rest = self._not_before - loop.time()
             if rest <= 0:
                 return
@@ -64,7 +68,14 @@ class Host:
 
     def answered(self) -> None:
         """It works: whatever failed before counts no more."""
-        self._failures = 0
+        self._failures, self._unreached = 0, None
+
+    def unreached(self, why: str) -> None:
+        """An attempt to connect failed."""
+        if self._unreached is not None:
+            self._unreached += 1
+            if self._unreached >= UNREACHED:
+                self.give_up(f"no connection in {UNREACHED} attempts ({why}), so look at the network and the address")
 
     def failed(self, why: str) -> None:
         """A request failed for good."""

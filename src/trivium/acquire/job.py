@@ -12,6 +12,8 @@ from trivium.acquire.client import Client
 from trivium.acquire.ledger import Provenance, Record, Shelf, put
 from trivium.acquire.line import Candidate, Line, Outcome
 from trivium.acquire.names import safe_name
+from trivium.acquire.problems import HostGivenUp
+from trivium.data.progress import Progress
 from trivium.data.rejects import BadRow, Rejects
 from trivium.schema import EndpointsConfig
 
@@ -20,9 +22,6 @@ MEASURED = 5
 
 PATIENCE, GRACE = 4, 20
 """A list is given up after this many times as many items as are wanted, and some more, were tried."""
-
-Tell = Callable[[str, int], None]
-"""Called with the source's name and how many items it has given."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Job:
     parallel: int
     dry_run: bool
     refresh: bool
-    tell: Tell
+    tell: Progress
     order: list[str] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
 
@@ -194,6 +193,9 @@ class Job:
             counted, total = counted + 1, candidate.of
             if len(sizes) < MEASURED and (size := await self._measured(candidate, measure)) is not None:
                 sizes.append(size)
+            if self.tally.problem:
+                self.tally.bytes = None
+                return
             if total is not None and counted >= MEASURED:
                 break
         expected = counted if total is None else total
@@ -211,7 +213,9 @@ class Job:
             return candidate.bytes
         try:
             return await measure(candidate)
-        except BadRow:
+        except BadRow as problem:
+            if isinstance(problem, HostGivenUp):
+                self.fail(problem)
             return None
 
     def scratch(self, candidate: Candidate) -> Path:

@@ -9,6 +9,13 @@ class Gone(BadRow):
     """404 or 410: there is no such thing, or no longer; another address may have it."""
 
 
+class HostGivenUp(BadRow):
+    """Nothing more is sent to a host: it asked for too long a wait, failed too often, or cannot be reached."""
+
+    def __init__(self, host: str, why: str) -> None:
+        super().__init__("host given up", f"{host}: {why}")
+
+
 class Unavailable(BadRow):
     """It may work later: 429, 5xx, a cut connection, silence. `wait` is what the server asks for, in seconds."""
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from trivium.acquire.client import FIRST_WAIT, Client
-from trivium.acquire.job import Job, Tally, Tell
+from trivium.acquire.job import Job, Tally
 from trivium.acquire.kinds import chosen, kind_of, options_of, problems_in
 from trivium.acquire.ledger import Provenance, Shelf
 from trivium.artifact import key_of
 from trivium.binding import Problems
 from trivium.data.jsonl import atomic_writer, write_json
+from trivium.data.progress import Progress, quiet
 from trivium.data.rejects import BadRow, Rejects
 from trivium.errors import ConfigError, DataError
 from trivium.schema import AcquireConfig
@@ -31,7 +32,7 @@ AHEAD = 2
 """Items of a source under way for each request that may be: the next is ready when one ends."""
 
 
-def acquire(config: AcquireConfig, out: Path, tell: Tell | None = None, first_wait: float = FIRST_WAIT) -> dict[str, Any]:
+def acquire(config: AcquireConfig, out: Path, tell: Progress | None = None, first_wait: float = FIRST_WAIT) -> dict[str, Any]:
     """Fetch all sources into `out`: `texts/<source>/`, provenance.jsonl, rejects.jsonl and report.json; returns the report.
 
     What an earlier run fetched whole is not fetched again. A dry run writes the report alone. `first_wait` is the first
@@ -41,12 +42,12 @@ def acquire(config: AcquireConfig, out: Path, tell: Tell | None = None, first_wa
     if problems := list(problems_in(config)):
         raise ConfigError(problems)
     with _retries_unlogged():
-        report = asyncio.run(_acquire(config, out, tell or _quiet, first_wait))
+        report = asyncio.run(_acquire(config, out, tell or quiet, first_wait))
     _require_sources(config, report)
     return report
 
 
-async def _acquire(config: AcquireConfig, out: Path, tell: Tell, first_wait: float) -> dict[str, Any]:
+async def _acquire(config: AcquireConfig, out: Path, tell: Progress, first_wait: float) -> dict[str, Any]:
     out.mkdir(parents=True, exist_ok=True)
     provenance = Provenance(out / PROVENANCE)
     sources = chosen(config)
@@ -86,7 +87,7 @@ def _job(
     client: Client,
     provenance: Provenance,
     rejects: Rejects,
-    tell: Tell,
+    tell: Progress,
 ) -> Job:
     module = kind_of(str(data["kind"]))
     folder = out / TEXTS / name
@@ -196,7 +197,3 @@ def _retries_unlogged() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
-
-
-def _quiet(source: str, done: int) -> None:
-    pass

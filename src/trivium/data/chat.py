@@ -74,14 +74,16 @@ def prompt_ids(tokenizer: Any, messages: list[Message]) -> list[int]:
     return _tokens(tokenizer, render(tokenizer, messages, add_generation_prompt=True))
 
 
-def encode(tokenizer: Any, messages: list[Message], max_length: int) -> Encoded:
+def encode(tokenizer: Any, messages: list[Message], max_length: int, last_only: bool = False) -> Encoded:
     """Token ids and assistant mask of a conversation, cut at `max_length` tokens.
 
     The mask is found from the rendered text, so it works for templates without `{% generation %}`: each assistant turn is
-    what the rendering gains over the rendering of the turns before it plus the generation prompt.
+    what the rendering gains over the rendering of the turns before it plus the generation prompt. With `last_only` it covers
+    the last of them alone.
     """
     text = render(tokenizer, messages)
-    spans = [_assistant_span(tokenizer, messages, i, text) for i, m in enumerate(messages) if m["role"] == "assistant"]
+    turns = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
+    spans = [_assistant_span(tokenizer, messages, i, text) for i in (turns[-1:] if last_only else turns)]
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     mask = [int(any(lo <= start < hi for lo, hi in spans)) for start, _ in encoded["offset_mapping"]]
     return Encoded(list(encoded["input_ids"][:max_length]), mask[:max_length])

@@ -39,6 +39,14 @@ def unwritable(path: Path, error: OSError) -> DataError:
     )
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, unless it is there; raises `DataError` when the disk refuses."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
 class Writer:
     """Writes bytes to an open file; raises `DataError` when the disk refuses."""
 

@@ -4,7 +4,7 @@ Texts stay on disk: the first pass streams scored rows into a spool and keeps so
 the columns, the second pass copies the chosen rows to their files.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from trivium.data import dedup, rebalance, report, splits
 from trivium.data.gate import judge
 from trivium.data.jsonl import atomic_writer, to_line, write_json
+from trivium.data.progress import TICK, Progress, quiet, write_lines
 from trivium.data.provenance import Scorer
 from trivium.data.rejects import Rejects
 from trivium.data.sources import documents
@@ -24,12 +25,9 @@ from trivium.errors import DataError
 from trivium.sample import Sample
 from trivium.schema import DatasetConfig
 
-Progress = Callable[[str, int], None]
-"""Called with the step's name and how many samples it has seen."""
+READ, COPIES = "scoring", "near-duplicates"
 
-TICK = 512
-READ, COPIES, WRITE = "scoring", "near-duplicates", "writing"
-_PURPOSES = ("max_samples", "rebalance", "order", "placebo")
+_stream = splits.streams("max_samples", "rebalance", "order", "placebo")
 
 Ints = npt.NDArray[np.int64]
 
@@ -50,7 +48,7 @@ def prepare(config: DatasetConfig, out: Path, progress: Progress | None = None) 
 
     Returns the report. Raises `DataError` when there is nothing to train on or the disk refuses; no file is then half-written.
     """
-    tell = progress or _quiet
+    tell = progress or quiet
     with Spool(out, config.dedup.enabled) as spool:
         with atomic_writer(out / "rejects.jsonl") as sink:
             rejects = Rejects(sink)
@@ -58,8 +56,8 @@ def prepare(config: DatasetConfig, out: Path, progress: Progress | None = None) 
         table = spool.close()
         decisions = _decide(config, spool, table, tell)
         facts_of = _dealt(config, decisions.train)
-        _write(spool, out / "train.jsonl", decisions.train, facts_of, tell)
-        _write(spool, out / "heldout.jsonl", decisions.heldout, decisions.heldout, tell)
+        write_lines(out / "train.jsonl", _lines(spool, decisions.train, facts_of), tell)
+        write_lines(out / "heldout.jsonl", _lines(spool, decisions.heldout, decisions.heldout), tell)
     found = _report(config, table, decisions, counts, rejects)
     write_json(out / "report.json", found)
     if config.generator is not None:
@@ -108,7 +106,7 @@ def _given_split(config: DatasetConfig, sample: Sample) -> str:
 def _decide(config: DatasetConfig, spool: Spool, table: Table, tell: Progress) -> Decisions:
     taken = np.arange(spool.count)
     if config.max_samples is not None:
-        taken = splits.evenly(table.columns["file"], config.max_samples, _rng(config, "max_samples"))
+        taken = splits.evenly(table.columns["file"], config.max_samples, _stream(config.seed, "max_samples"))
     kept = _without_copies(config, spool, taken, tell)
     outside = _held_out(config, table, kept)
     train, heldout = kept[~outside], kept[outside]
@@ -120,10 +118,10 @@ def _decide(config: DatasetConfig, spool: Spool, table: Table, tell: Progress) -
         decisions.notes["nothing is held out: all samples belong to one document"] = {"times": 1, "first": ""}
     if config.rebalance.enabled:
         decisions.balance = rebalance.choose(report.band_counts(table, train), config.rebalance)
-        mask = rebalance.pick(table.columns["band"][train], decisions.balance.kept, _rng(config, "rebalance"))
+        mask = rebalance.pick(table.columns["band"][train], decisions.balance.kept, _stream(config.seed, "rebalance"))
         decisions.counts["balanced_away"] = len(train) - int(mask.sum())
         decisions.train = train[mask]
-    order = _rng(config, "order")
+    order = _stream(config.seed, "order")
     decisions.train, decisions.heldout = order.permutation(decisions.train), order.permutation(heldout)
     return decisions
 
@@ -146,25 +144,12 @@ def _held_out(config: DatasetConfig, table: Table, kept: Ints) -> npt.NDArray[np
     return splits.held_out(table.columns["document"][kept], config.test_size, config.seed)
 
 
-def _rng(config: DatasetConfig, purpose: str) -> np.random.Generator:
-    """A stream of its own for each purpose, so that switching one step off does not change another's draws."""
-    return np.random.default_rng([config.seed, _PURPOSES.index(purpose)])
-
-
 def _dealt(config: DatasetConfig, train: Ints) -> Ints:
     """Whose provenance each training row gets: its own, or for the placebo anybody's, each once."""
-    return _rng(config, "placebo").permutation(train) if config.provenance.shuffle else train
+    return _stream(config.seed, "placebo").permutation(train) if config.provenance.shuffle else train
 
 
 # --- second pass -----------------------------------------------------------------------------------------------------
-
-
-def _write(spool: Spool, path: Path, chosen: Ints, facts_of: Ints, tell: Progress) -> None:
-    with atomic_writer(path) as file:
-        for done, line in enumerate(_lines(spool, chosen, facts_of)):
-            file.write(line)
-            if done % TICK == 0:
-                tell(WRITE, done)
 
 
 def _lines(spool: Spool, chosen: Ints, facts_of: Ints) -> Iterator[bytes]:
@@ -195,7 +180,3 @@ def _report(
         "rejected": said["reasons"],
         "notes": said["notes"] | decisions.notes,
     }
-
-
-def _quiet(_step: str, _done: int) -> None:
-    """No progress is shown."""

@@ -1,7 +1,7 @@
 """Which samples are taken, and on which side of the split: by document, so that siblings never part."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,20 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint64]
 
+Stream = Callable[[int, str], np.random.Generator]
+
 _MIX = tuple(np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+
+
+def streams(*purposes: str) -> Stream:
+    """A function of seed and purpose that gives each purpose draws of its own, so that a step that is switched off does not
+    change another's. The draws go by the purpose's place: a new one goes last.
+    """
+
+    def stream(seed: int, purpose: str) -> np.random.Generator:
+        return np.random.default_rng([seed, purposes.index(purpose)])
+
+    return stream
 
 
 def held_out(documents: Words, test_size: float, seed: int) -> Bools:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import orjson
 
 from trivium.data import dedup
-from trivium.data.jsonl import Writer, to_line, unwritable, writer
+from trivium.data.jsonl import Writer, make_folder, to_line, writer
 from trivium.data.lexicon import TRIVIUM
 from trivium.errors import DataError
 from trivium.sample import Sample, band
@@ -69,10 +69,7 @@ class Spool:
         self._sources: dict[str, int] = {}
 
     def __enter__(self) -> "Spool":
-        try:
-            self._folder.mkdir(parents=True)
-        except OSError as error:
-            raise unwritable(self._folder, error) from error
+        make_folder(self._folder)
         self._stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
         self._rows, self._table, self._sketches = (self._open(name) for name in ("rows", "columns", "sketches"))
         return self

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,22 @@ import yaml
 from trivium.errors import ConfigError
 
 _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@cache
+def shipped(folder: Path) -> frozenset[str]:
+    """Names of the YAML files that come along in a folder of the package."""
+    return frozenset(path.stem for path in folder.glob("*.yaml"))
+
+
+def located(name: str, folder: Path) -> tuple[Path, int]:
+    """The file of a name shipped in `folder`, or else of a path; and when one's own file was changed (nanoseconds), so that
+    what was read of it is kept until then. 0 for one that comes along or is not there.
+    """
+    if name in shipped(folder):
+        return folder / f"{name}.yaml", 0
+    path = Path(name).expanduser()
+    return path, path.stat().st_mtime_ns if path.is_file() else 0
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-import os
 import re
 from collections.abc import Sequence
-from typing import Any
 
-from trivium.errors import ConfigError, TriviumError
+from trivium.errors import ConfigError
+from trivium.generation.server import NoReply, Server, TeacherError
 from trivium.sample import Sample
 from trivium.schema import JudgeConfig
 
@@ -21,7 +20,7 @@ CRITERIA = {
 """What is marked, from 1 to 5 each."""
 
 BEST, WORST = 5, 1
-_TOKENS = 400
+_TOKENS, _RETRIES = 400, 3
 _OBJECT = re.compile(r"\{[^{}]*\}", re.DOTALL)
 
 
@@ -76,57 +75,32 @@ def _marks(text: str) -> list[float] | None:
 
 
 async def _all(config: JudgeConfig, prompts: Sequence[str]) -> list[float | None]:
-    import openai
+    free = asyncio.Semaphore(config.concurrency)
 
-    async with openai.AsyncOpenAI(
-        base_url=config.base_url, api_key=_key(config), timeout=config.timeout, max_retries=3
-    ) as client:
-        model = config.model or await _only_model(client, config)
-        free = asyncio.Semaphore(config.concurrency)
+    async def one(server: Server, text: str) -> float | None:
+        async with free:
+            return await _one(server, text)
 
-        async def one(text: str) -> float | None:
-            async with free:
-                return await _one(client, model, text, config)
-
-        return await asyncio.gather(*map(one, prompts))
-
-
-def _key(config: JudgeConfig) -> str:
-    """The key of the environment; the client wants one even where the server does not."""
-    return os.environ.get(config.api_key_env) or "no-key"
-
-
-async def _only_model(client: Any, config: JudgeConfig) -> str:
-    import openai
-
+    url = str(config.base_url)
     try:
-        offered = [model.id async for model in client.models.list()]
-    except openai.OpenAIError as error:
-        raise _unusable(config, error) from error
-    if len(offered) != 1:
-        known = ", ".join(offered) or "none"
-        raise ConfigError(f"evaluation.judge.model: not set, and the server offers {known}; name one of them.")
-    return str(offered[0])
+        async with Server(url, config.model, config.api_key_env, config.timeout, _RETRIES, "evaluation.judge") as server:
+            await server.meet()
+            return await asyncio.gather(*(one(server, text) for text in prompts))
+    except TeacherError as error:
+        raise ConfigError(
+            f"{str(error).removesuffix('.')}; or set evaluation.judge.base_url=null to leave the character voice out."
+        ) from error
 
 
-async def _one(client: Any, model: str, text: str, config: JudgeConfig) -> float | None:
-    """A mark, or None for a reply that cannot be read or that did not come; a server that is not there ends it all."""
-    import openai
-
+async def _one(server: Server, text: str) -> float | None:
+    """A mark, or None for a reply that cannot be read or that did not come; a server that gives none to anybody ends it all."""
+    messages = [{"role": "user", "content": text}]
     try:
-        reply = await client.chat.completions.create(
-            model=model, messages=[{"role": "user", "content": text}], temperature=0.0, max_tokens=_TOKENS
-        )
-    except (openai.APITimeoutError, openai.InternalServerError, openai.RateLimitError, openai.BadRequestError):
+        reply = await server.ask({"model": server.model, "messages": messages, "temperature": 0.0, "max_tokens": _TOKENS})
+    except NoReply as error:
+        if error.hopeless:
+            raise TeacherError(
+                f"evaluation.judge.base_url: {server.shown} cannot be used ({error}); correct evaluation.judge"
+            ) from None
         return None
-    except openai.OpenAIError as error:
-        raise _unusable(config, error) from error
-    return mark(reply.choices[0].message.content or "") if reply.choices else None
-
-
-def _unusable(config: JudgeConfig, error: Exception) -> TriviumError:
-    reason = " ".join(str(error).replace(_key(config), "…").split())[:200]
-    return ConfigError(
-        f"evaluation.judge.base_url: {config.base_url} cannot be used ({reason}); start the server, correct "
-        "evaluation.judge, or set evaluation.judge.base_url=null to leave the character voice out."
-    )
+    return mark(reply.text)

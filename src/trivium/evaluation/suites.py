@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trivium.data.library.dated import DatedFact, facts_in
-from trivium.data.yamlfile import Entry
+from trivium.data.yamlfile import Entry, located
 from trivium.errors import ConfigError
 
 SHIPPED = Path(__file__).parent / "suites"
@@ -85,8 +85,7 @@ def load(name: str, world: Path | None, seed: int) -> list[Part]:
 
     Raises `ConfigError`, naming the file and the place in it, for a suite that cannot be read.
     """
-    shipped = SHIPPED / f"{name}.yaml"
-    suite = Entry.read(shipped if shipped.is_file() else Path(name), "evaluation.suites").keys("name version source parts")
+    suite = Entry.read(located(name, SHIPPED)[0], "evaluation.suites").keys("name version source parts")
     parts = [_part(entry, world, seed) for entry in suite.entries("parts")]
     return [part for part in parts if part is not None]
 

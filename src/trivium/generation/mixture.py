@@ -20,6 +20,11 @@ def problems_in(generator: TemplateGenerator | OpenAIGenerator, library: Library
         )
     if isinstance(generator, OpenAIGenerator):
         yield from _problems_of_server(generator)
+        if library.voice == "plain":
+            yield (
+                "dataset.library.voice=plain needs the answers in plain words, which generator=openai does not write; set "
+                "generator=template, or take away the arm that asks for it, for example '~arms.plain'."
+            )
     try:
         mixture(load(library.persona), library.components)
     except ConfigError as error:

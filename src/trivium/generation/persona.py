@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 from trivium.data.phrases import PhraseFinder
-from trivium.data.yamlfile import Entry
+from trivium.data.yamlfile import Entry, located
 from trivium.errors import ConfigError
 from trivium.generation.frames import fill, pick, slots
 
@@ -91,8 +91,7 @@ class Persona:
 
 def load(name: str) -> Persona:
     """The persona of a shipped name (`keeper`, `correspondent`) or a YAML file; raises `ConfigError` naming file and key."""
-    shipped = SHIPPED / f"{name}.yaml"
-    return _read(shipped if name in {path.stem for path in SHIPPED.glob("*.yaml")} else Path(name))
+    return _read(located(name, SHIPPED)[0])
 
 
 def _read(path: Path) -> Persona:
@@ -102,8 +101,11 @@ def _read(path: Path) -> Persona:
     plain = entry.at("plain").keys("answers facts declines")
     metaphors, components = entry.at("metaphors"), entry.at("components")
     components.require(bool(components.value), "there is no component; write at least one, for example core")
+    name = entry.text("name")
+    fits = not name.startswith(".") and not set(name) & set("/\\\0\n")
+    entry.require(fits, f"name is {name!r}; it names a file: write a word without slashes that does not begin with a dot")
     persona = Persona(
-        name=entry.text("name"),
+        name=name,
         version=int(entry.number("version", 1, 1e6)),
         source=entry.text("source"),
         description=entry.text("description"),

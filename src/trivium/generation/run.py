@@ -15,6 +15,7 @@ import numpy as np
 from trivium.data import dedup
 from trivium.data.library import period as anachronisms
 from trivium.data.library.dated import day_of
+from trivium.data.progress import Progress
 from trivium.data.rejects import BadRow, Rejects
 from trivium.errors import ConfigError, DataError
 from trivium.generation.checks import Verify, problem
@@ -23,13 +24,10 @@ from trivium.generation.openai import Teacher
 from trivium.generation.persona import Persona
 from trivium.generation.plan import Bools, Plan, plan
 from trivium.generation.rows import Conversation, Job, row_of
-from trivium.generation.template import TemplateWriter
+from trivium.generation.template import UNTOLD, TemplateWriter
 from trivium.sample import Sample
 from trivium.schema import LibraryConfig, OpenAIGenerator, TemplateGenerator
 from trivium.schema.library import PeriodConfig
-
-Progress = Callable[[str, int], None]
-"""Called with the step's name and how many conversations it has seen."""
 
 NEAR = 0.95
 """Estimated Jaccard similarity from which two answers repeat each other."""
@@ -77,8 +75,8 @@ def generate(
     """Rows about the passages of a file, in their order; what is left out is counted in `rejects` and in `report`.
 
     Raises `ConfigError` for settings that cannot be, `DataError` where no passage fits a component or fewer than
-    `min_pass_rate` of the conversations pass, and `TeacherError` where a server cannot be used or the run has to stop; called
-    again, it goes on from there.
+    `min_pass_rate` of the conversations pass (passages without a sentence to tell apart), and `TeacherError` where a server
+    cannot be used or the run has to stop; called again, it goes on from there.
     """
     if problems := list(problems_in(generator, library)):
         raise ConfigError(problems)
@@ -170,11 +168,12 @@ class _Failures:
 
     def require(self, passed: int, planned: int, least: float) -> None:
         """Complain where too few rows are left."""
-        if passed and passed >= least * planned:
+        needed = max(1, math.ceil(least * (planned - self.reasons[UNTOLD])))
+        if passed >= needed:
             return
         kind, times = self.reasons.most_common(1)[0]
         raise DataError(
-            f"generator: {passed} of {planned} conversations passed, at least {max(1, math.ceil(least * planned))} must "
+            f"generator: {passed} of {planned} conversations passed, at least {needed} must "
             f"(generator.checks.min_pass_rate={least:g}). Most often ({times} times) {kind}; for example {self._first[kind]}. "
             "Change the generator, the persona or generator.checks."
         )

@@ -1,6 +1,7 @@
 """Sentences of a passage that tell something, and what they are about."""
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -18,23 +19,42 @@ _SPOKEN = re.compile(r"[\"“”«»]|(?:^|\s)['‘]|['’](?:\s|$)")
 _NAME = r"[A-Z][\w'’-]*\w(?: (?:of |the |de |von )?[A-Z][\w'’-]*\w)*"
 _OF = re.compile(rf"\b(?:[Tt]he|[Aa]n?) ((?:[a-z-]+ ){{1,2}}of (?:the )?{_NAME})")
 _NAMED = re.compile(rf"(?<=[a-z,;] )(?!I\b){_NAME}")
+_QUOTED = re.compile(r"[\"“][^\"“”]*(?:[\"”]|$)")
+_ENDS = re.compile(r"[.!?…]|[^\"”]$")
+"""In quotation marks: a sentence that ends, or one that is not closed."""
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*")
+_TITLES = ("Mr", "Mrs", "Dr", "St", "Messrs", "Mlle", "Mme")
 _VERBAL = ("ly", "ing", "ed", "est", "ous", "ful", "ive")
 """Endings of words that are seldom nouns."""
 
 
 def informative(text: str, most: int) -> list[str]:
     """The sentences that can stand alone, in their order: whole, of 5 to 45 words and at most `most` characters, not spoken by
-    somebody, no headings, not leaning on another sentence.
+    somebody, no headings, not leaning on another sentence. Where nothing is narrated, sentences within a speech are taken.
     """
-    found = (sentence for paragraph in _PARAGRAPH.split(text) for sentence in sentences(" ".join(paragraph.split())))
+    paragraphs = [" ".join(paragraph.split()) for paragraph in _PARAGRAPH.split(text)]
+    return _alone(map(_narrated, paragraphs), most) or _alone(map(sentences, paragraphs), most)
+
+
+def _alone(paragraphs: Iterable[Sequence[str]], most: int) -> list[str]:
+    found = (sentence for paragraph in paragraphs for sentence in paragraph)
     return list(dict.fromkeys(sentence for sentence in found if len(sentence) <= most and _stands_alone(sentence)))
+
+
+def _narrated(paragraph: str) -> tuple[str, ...]:
+    """The sentences of a paragraph, those within double quotation marks left out.
+
+    >>> _narrated('He rose. "Go now. The boat waits." The tide turned.')
+    ('He rose.', 'The tide turned.')
+    """
+    return sentences(_QUOTED.sub(lambda said: '"."' if _ENDS.search(said[0]) else said[0], paragraph))
 
 
 def _stands_alone(sentence: str) -> bool:
     spoken = words(sentence)
-    if not 5 <= len(spoken) <= 45 or not sentence[0].isupper() or sentence[-1] not in ".!" or _SPOKEN.search(sentence):
+    whole = sentence[0].isupper() and sentence[-1] in ".!" and not sentence.endswith("..")
+    if not (whole and 5 <= len(spoken) <= 45) or _SPOKEN.search(sentence):
         return False
     if spoken[0] in lexicon().words("leaning") or sentence.count("(") != sentence.count(")") or set("[]{}_*|") & set(sentence):
         return False
@@ -52,7 +72,7 @@ def topic(sentence: str) -> str | None:
     """
     if found := _OF.search(sentence):
         return f"the {found[1]}"
-    if named := [match[0] for match in _NAMED.finditer(sentence)]:
+    if named := [match[0] for match in _NAMED.finditer(sentence) if match[0] not in _TITLES]:
         return max(named, key=len)
     nouns = _nouns(sentence)
     return f"the {max(nouns, key=len)}" if nouns else None

@@ -17,6 +17,9 @@ _LOCKED = (401, 403)
 _LONGEST_WAIT = 120.0
 """Seconds that the client waits before a further attempt, at most, where the server says how long."""
 
+_NOT_HERE = (404, 405, 422)
+"""How a server answers that has no chat, or not this model."""
+
 _REFUSED = (400, 404, 415, 422, 500, 501)
 _FORM = ("response_format", "json_schema", "json schema", "structured", "guided", "grammar", "unexpected field", "extra inputs")
 """What a server that refuses structured output says."""
@@ -27,11 +30,15 @@ _CHATTY = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")
 
 
 class TeacherError(TriviumError, RuntimeError):
-    """The teacher's server cannot be used, or the run has to stop; every reply so far is kept."""
+    """The server cannot be used, or the run has to stop; every reply so far is kept."""
 
 
 class NoReply(Exception):
-    """One request without a reply, after all further attempts."""
+    """One request without a reply, after all further attempts; `hopeless` where others would fare no better."""
+
+    def __init__(self, reason: str, hopeless: bool = False) -> None:
+        super().__init__(reason)
+        self.hopeless = hopeless
 
 
 class Server:
@@ -114,14 +121,15 @@ class Server:
         except (openai.APITimeoutError, asyncio.TimeoutError):
             raise NoReply("no reply in time") from None
         except openai.APIConnectionError as error:
-            raise NoReply(f"the connection failed ({type(error.__cause__ or error).__name__})") from None
+            raise NoReply(f"the connection failed ({type(error.__cause__ or error).__name__})", hopeless=True) from None
         except openai.APIStatusError as error:
             said = self._said(error)
             if error.status_code in _LOCKED:
                 raise self.refusal(error.status_code, said) from None
             if "response_format" in request and error.status_code in _REFUSED and any(word in said.lower() for word in _FORM):
                 raise FormRefusedError(said) from None
-            raise NoReply(f"the server answered {error.status_code}" + (f": {said}" if said else "")) from None
+            reason = f"the server answered {error.status_code}" + (f": {said}" if said else "")
+            raise NoReply(reason, hopeless=error.status_code in _NOT_HERE) from None
 
     def refusal(self, status: int, said: str) -> TeacherError:
         """What to tell where nothing will be answered."""

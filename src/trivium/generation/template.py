@@ -16,6 +16,10 @@ MOST = 320
 """Characters of a sentence that is told."""
 
 
+UNTOLD = "no sentence of the passage can stand alone"
+"""Why nothing is written of some passages, all speech or fragments; it is counted, and no fault of what is written."""
+
+
 class TemplateWriter:
     """Writes the conversation of any job, in any order; `attempts` counts the frames that were tried."""
 
@@ -46,7 +50,7 @@ def write(job: Job, passage: Sample, persona: Persona, component: Component, see
     """
     told = [(sentence, about) for sentence in informative(passage.text, MOST) if (about := topic(sentence)) is not None]
     if not told:
-        raise BadRow("no sentence of the passage can stand alone")
+        raise BadRow(UNTOLD)
     Random(f"{seed}/{passage.id}").shuffle(told)
     sentence, about = told[(job.number + attempt) % len(told)]
     values = {**_known(passage), "topic": about, "sentence": sentence, "clause": clause(sentence)}

@@ -1,16 +1,16 @@
 """Models and tokenizers from a local Hugging Face directory or a hub id: safetensors only, no code from the repository."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from trivium.errors import ConfigError, ModelError
+from trivium.errors import ModelError
+from trivium.models import checks
+from trivium.models.checks import explained
 from trivium.models.quiet import quiet
 from trivium.schema import FullAdapter, HardwareConfig, LoraAdapter, ModelConfig
 
 ADAPTER_DIR, MODEL_DIR = "adapter", "model"
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
 
 
@@ -89,15 +89,7 @@ def _load_run(model: ModelConfig, hardware: HardwareConfig, path: str, run_dir: 
 
 def require_device(hardware: HardwareConfig) -> None:
     """Raise `ConfigError` unless PyTorch sees the device that the configuration asks for."""
-    import torch
-
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present[hardware.device]:
-        here = ", ".join(name for name, there in present.items() if there)
-        raise ConfigError(
-            f"hardware.device is {hardware.device}, but PyTorch {torch.__version__} sees only {here} on this machine; "
-            "set hardware=cpu, or install a build of PyTorch for the device."
-        )
+    checks.require_device(hardware.device, "hardware.device", "set hardware=cpu, or install a build of PyTorch for the device")
 
 
 def _set_chat_template(tokenizer: Any, model: ModelConfig, path: str) -> None:
@@ -117,7 +109,7 @@ def _local(path: str) -> Path | None:
         if not (folder / "config.json").is_file():
             raise ModelError(f"{path} has no config.json, so it is not a Hugging Face model directory; set model.path to one.")
         return folder
-    if folder.exists() or folder.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:
+    if not checks.can_be_hub_id(path):
         raise ModelError(
             f"model.path: {path} is not a directory; name a Hugging Face model directory or a hub id (owner/name)."
         )
@@ -140,29 +132,17 @@ def _require_tokenizer(path: str) -> None:
 
 def _require_weights(path: str) -> None:
     folder = _local(path)
-    if folder is None or any(folder.glob("*.safetensors")):
-        return
-    pickles = sorted(file.name for pattern in _PICKLES for file in folder.glob(pattern))
-    if pickles:
-        raise ModelError(
-            f"{path} has its weights as {pickles[0]} (a pickle, which can run code when it is opened); "
-            "convert them to model.safetensors, which is all that is read here."
-        )
-    raise ModelError(f"{path} has no weights (*.safetensors); download the model's weights into it.")
+    if folder is not None:
+        checks.require_safetensors(folder, path)
 
 
-@contextmanager
-def _explained(path: str, what: str) -> Iterator[None]:
-    """Turn the libraries' many ways to fail while loading into one sentence with a way out."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
+def _explained(path: str, what: str) -> AbstractContextManager[None]:
+    def sentence(reason: str) -> str:
         if _local(path) is None:
-            raise ModelError(
+            return (
                 f"could not get {what} of {path} from the hub ({reason}); check the id, the network or "
                 "`huggingface-cli login`, or set HF_HUB_OFFLINE=1 with a downloaded copy, or model.path to a local directory."
-            ) from error
-        raise ModelError(f"could not load {what} of {path} ({reason}); the files may be damaged or of another kind.") from error
+            )
+        return f"could not load {what} of {path} ({reason}); the files may be damaged or of another kind."
+
+    return explained(sentence)

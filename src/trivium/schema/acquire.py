@@ -11,7 +11,7 @@ class HttpConfig:
     """How every server is asked."""
 
     user_agent: str = opt(
-        "trivium/{version} (+https://pypi.org/project/trivium)",
+        "trivium/{version}",
         "What the client calls itself; add how you can be reached.",
     )
     requests_per_second: float = opt(1.0, "Requests to one host a second, retries included.", gt=0, le=1000)

@@ -55,7 +55,7 @@ class RelevanceConfig:
 class PeriodConfig:
     """What the model is to know nothing of: all after a date."""
 
-    cutoff: str | None = opt(None, "Last day (YYYY-MM-DD) or year of the period; null for none.")
+    cutoff: str | int | None = opt(None, "Last day (YYYY-MM-DD) or year of the period; null for none.")
     unknown: str = opt("reject", "Works without a date.", choices=("reject", "accept"))
     anachronisms: str = opt("modern", "Lexicon of terms with the year of their first use: a shipped name or a YAML file.")
     max_anachronisms: int = opt(0, "Passages with more of them than this are left out.", ge=0)

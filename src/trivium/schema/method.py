@@ -23,7 +23,7 @@ class SftMethod:
     total_batch_size: int = opt(64, "Sequences an optimiser step, micro-batches and accumulation together.", ge=1)
     packing: bool = opt(False, "Pack several samples into one sequence of max_length (best-fit).")
     assistant_only_loss: bool = opt(True, "Only the assistant's tokens carry loss.")
-    completion_only_loss: bool = opt(False, "Only the assistant's last turn carries loss.")
+    completion_only_loss: bool = opt(False, "Only the assistant's last turn carries loss, whatever assistant_only_loss is.")
     logging_steps: int = opt(10, "Steps between metric lines.", ge=1)
     eval_steps: int | None = opt(None, "Steps between held-out evaluations; null evaluates at the end only.", ge=1)
     save_steps: int | None = opt(None, "Steps between checkpoints; null saves on interruption only.", ge=1)

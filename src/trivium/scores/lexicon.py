@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 from trivium.data.phrases import PhraseFinder
-from trivium.data.yamlfile import Entry
+from trivium.data.yamlfile import Entry, located
 from trivium.errors import ConfigError
 
 SHIPPED = Path(__file__).parent / "lexicons"
@@ -55,10 +55,7 @@ class Lexicon:
 
 def load(name: str) -> Lexicon:
     """The lexicon of a shipped name (`general`, `small_world`) or a YAML file; raises `ConfigError` naming file and key."""
-    if name in _shipped():
-        return _read(SHIPPED / f"{name}.yaml", 0)
-    path = Path(name)
-    return _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    return _read(*located(name, SHIPPED))
 
 
 def lint(lexicon: Lexicon) -> list[str]:
@@ -86,11 +83,6 @@ def _conflicts(lexicon: Lexicon, outer: str, inner: str, same: bool = True) -> I
                 yield f"{phrase!r} of {outer} holds {found!r} of {inner}"
             elif same:
                 yield f"{phrase!r} stands in {outer} and in {inner}, which are opposed"
-
-
-@cache
-def _shipped() -> frozenset[str]:
-    return frozenset(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
 @cache

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trivium.data import yamlfile
 from trivium.data.library import themes
 from trivium.data.library.themes import Found, Lexicon, Themes, lint
 from trivium.errors import ConfigError
@@ -46,7 +47,7 @@ def test_lint_finds_what_is_wrong() -> None:
     assert "'the sea wall' holds 'sea wall'" in found and "'always' of b is an ordinary word" in found
 
 
-@pytest.mark.parametrize("name", sorted(themes.shipped()))
+@pytest.mark.parametrize("name", sorted(yamlfile.shipped(themes.SHIPPED)))
 def test_the_shipped_lexicons_are_clean(name: str) -> None:
     lexicon = themes.load(name)
     assert lint(lexicon) == []

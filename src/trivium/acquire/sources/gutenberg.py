@@ -158,7 +158,7 @@ async def _size(candidate: "Candidate", job: "Job") -> int | None:
 
 async def _work(candidate: "Candidate", options: Options, job: "Job") -> "Got | None":
     """A work whose record, date, language and length are right. Raises `BadRow` for any other."""
-    from trivium.acquire.books import check_book, check_language, read_book
+    from trivium.acquire.books import check_language, take_book
     from trivium.acquire.dating import check_year, date_of
     from trivium.acquire.job import Got
     from trivium.acquire.rdf import parse_rdf
@@ -182,11 +182,7 @@ async def _work(candidate: "Candidate", options: Options, job: "Job") -> "Got | 
     receipt = await _text(candidate, base, job)
     if receipt is None:
         return None
-    try:
-        book = read_book(path)
-    finally:
-        path.unlink(missing_ok=True)
-    check_book(book, options.language, options.min_chars)
+    book = take_book(path, options.language, options.min_chars)
     stated += [("header", parse_year(book.head.get("original publication"))), ("text", stated_year(book.text))]
     dated = date_of(stated, deaths)
     check_year(dated, options.min_year, options.max_year, options.unknown_date)

@@ -125,7 +125,7 @@ def _full_text(answer: dict[str, Any]) -> dict[str, Any] | None:
 
 async def _text(candidate: "Candidate", options: Options, job: "Job") -> "Got | None":
     """A text whose record has a full text of the right date. Raises `BadRow` for any other."""
-    from trivium.acquire.books import PLAIN, check_book, read_book
+    from trivium.acquire.books import PLAIN, take_book
     from trivium.acquire.dating import Dated, check_year
     from trivium.acquire.job import Got
     from trivium.data.rejects import BadRow
@@ -145,11 +145,7 @@ async def _text(candidate: "Candidate", options: Options, job: "Job") -> "Got | 
     receipt = await job.client.download(url, path, PLAIN, _digest(file), job.known(candidate))
     if receipt is None:
         return None
-    try:
-        book = read_book(path)
-    finally:
-        path.unlink(missing_ok=True)
-    check_book(book, options.language, options.min_chars)
+    book = take_book(path, options.language, options.min_chars)
     row = {
         "title": _first(about.get("title")),
         "author": ", ".join(_all(about.get("creator"))),

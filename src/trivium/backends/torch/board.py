@@ -1,7 +1,6 @@
 """The scoring of a GRPO step: the composition is asked once, TRL's reward functions read their columns from the result."""
 
 import math
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -35,7 +34,6 @@ class Board:
         self._first_length: float | None = None
         self.newest: dict[str, list[Any]] = {}
         self.failures: Counter[str] = Counter()
-        self.seconds = 0.0
 
     def functions(self) -> list[RewardFunction]:
         """One reward function for TRL per term, of the term's name."""
@@ -54,7 +52,6 @@ class Board:
         return reward
 
     def _score(self, completions: list[Any], index: list[int], ids: list[list[int]], log: Callable[[str, float], None]) -> None:
-        started = time.perf_counter()
         texts = [_text(completion) for completion in completions]
         read = list(map(self._read, texts))
         samples = [self._samples[i] for i in index]
@@ -63,7 +60,6 @@ class Board:
         for name, value in self._metrics(read, ids).items():
             log(name, value)
         self.newest = _rows(self._table, texts, samples, self._advantages())
-        self.seconds += time.perf_counter() - started
 
     def failure_metrics(self) -> dict[str, float]:
         """Values that are missing because something failed, by term, over the whole training."""

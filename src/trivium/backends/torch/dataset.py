@@ -12,7 +12,7 @@ from trivium.data.chat import encode, to_messages
 from trivium.errors import DataError
 from trivium.maths.weights import Ints, Policy
 from trivium.sample import Sample
-from trivium.schema import Config
+from trivium.schema import Config, SftMethod
 
 IGNORED = -100
 
@@ -58,8 +58,11 @@ def _sample(line: bytes, path: Path, number: int) -> Sample:
 
 
 def _add(rows: Rows, sample: Sample, config: Config, tokenizer: Any) -> None:
-    encoded = encode(tokenizer, to_messages(sample, config.dataset.chat), config.model.max_length)
-    supervised = encoded.assistant_mask if config.method.assistant_only_loss else [1] * len(encoded.input_ids)
+    method = config.method
+    last_only = isinstance(method, SftMethod) and method.completion_only_loss
+    encoded = encode(tokenizer, to_messages(sample, config.dataset.chat), config.model.max_length, last_only)
+    masked = last_only or method.assistant_only_loss
+    supervised = encoded.assistant_mask if masked else [1] * len(encoded.input_ids)
     if not any(supervised[1:]):
         rows.dropped += 1
         return

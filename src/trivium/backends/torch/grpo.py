@@ -16,6 +16,7 @@ from trl.trainer.utils import RepeatSampler
 
 from trivium.artifact import code_hash, file_hash, key_of, seal, valid
 from trivium.backends.torch import sft
+from trivium.backends.torch.arguments import common_arguments
 from trivium.backends.torch.board import Board
 from trivium.backends.torch.callbacks import Progress, Reporter, StopOnSignal
 from trivium.backends.torch.careful import CarefulTrainer
@@ -247,21 +248,11 @@ def _run(trainer: PolicyTrainer, method: GrpoMethod, stop: Stop) -> dict[str, fl
 
 
 def _arguments(config: Config, folder: Path, aggregation: str, composition: Composition) -> GRPOConfig:
-    method, hardware = config.method, config.hardware
-    micro, accumulation = sft.batch_shape(method, hardware)
+    method = config.method
     return GRPOConfig(
-        output_dir=str(folder),
-        per_device_train_batch_size=micro,
-        gradient_accumulation_steps=accumulation,
+        **common_arguments(config, folder, max(1, method.max_steps)),
         num_generations=method.num_generations,
         max_completion_length=method.max_completion_length,
-        max_steps=max(1, method.max_steps),
-        learning_rate=method.learning_rate,
-        lr_scheduler_type=method.lr_scheduler_type,
-        warmup_steps=math.ceil(method.max_steps * method.warmup_ratio),
-        optim=method.optim,
-        weight_decay=method.weight_decay,
-        max_grad_norm=method.max_grad_norm,
         temperature=method.temperature,
         top_p=method.top_p,
         top_k=method.top_k,
@@ -278,18 +269,4 @@ def _arguments(config: Config, folder: Path, aggregation: str, composition: Comp
         multi_objective_aggregation=aggregation,
         reward_weights=[term.weight for term in composition.terms],
         mask_truncated_completions=method.mask_truncated_completions,
-        logging_steps=method.logging_steps,
-        logging_nan_inf_filter=False,
-        save_strategy="steps" if method.save_steps else "no",
-        save_steps=method.save_steps or max(1, method.max_steps),
-        save_total_limit=method.save_total_limit,
-        gradient_checkpointing=hardware.gradient_checkpointing,
-        bf16=hardware.dtype == "bfloat16",
-        fp16=hardware.dtype == "float16",
-        use_cpu=hardware.device == "cpu",
-        dataloader_pin_memory=hardware.device == "cuda",
-        remove_unused_columns=False,
-        seed=config.seed,
-        report_to="none",
-        disable_tqdm=True,
     )

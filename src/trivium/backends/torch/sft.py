@@ -14,6 +14,7 @@ from trl import SFTConfig, pack_dataset
 
 from trivium.artifact import file_hash, key_of
 from trivium.backends.torch import checkpoints
+from trivium.backends.torch.arguments import batch_shape, common_arguments
 from trivium.backends.torch.callbacks import KeepBest, Progress, Reporter, StopOnSignal
 from trivium.backends.torch.careful import CarefulTrainer
 from trivium.backends.torch.dataset import Rows, to_dataset, tokenise
@@ -24,7 +25,7 @@ from trivium.maths.weights import Floats, Ints, Policy, draw, order, policy, wei
 from trivium.models.adapters import attach
 from trivium.models.load import MODEL_DIR, load_base, load_tokenizer, weights_dir
 from trivium.models.quiet import quiet
-from trivium.schema import Config, FullAdapter, GrpoMethod, HardwareConfig, SftMethod
+from trivium.schema import Config, FullAdapter, SftMethod
 from trivium.tracking import Recorder
 
 logger = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ def train(config: Config, base: str, prepared: Path, out: Path, *, record: Recor
 
 def build(config: Config, base: str, prepared: Path, folder: Path) -> tuple[ProvenanceTrainer, Corpus]:
     """The trainer, ready to run, and its corpus; `folder` takes the checkpoints."""
-    micro, accumulation = batch_shape(config.method, config.hardware)
+    batch_shape(config.method, config.hardware)  # one that does not fit is told before the model is loaded
     if config.hardware.dtype == "float16" and (isinstance(config.adapter, FullAdapter) or config.hardware.device == "cpu"):
         raise ConfigError(
             "hardware.dtype=float16 trains only adapters, on an accelerator (its gradients need scaling); use bfloat16 or "
@@ -91,23 +92,12 @@ def build(config: Config, base: str, prepared: Path, folder: Path) -> tuple[Prov
         _checkpoint_key(config, base, prepared),
         config.method.packing,
         model=model,
-        args=_arguments(config, folder, corpus.steps, micro, accumulation),
+        args=_arguments(config, folder, corpus.steps),
         train_dataset=corpus.dataset,
         eval_dataset=corpus.held_out,
         processing_class=tokenizer,
     )
     return trainer, corpus
-
-
-def batch_shape(method: SftMethod | GrpoMethod, hardware: HardwareConfig) -> tuple[int, int]:
-    """Micro-batch and accumulation steps, whose product is `total_batch_size`; raises `ConfigError` when none fits."""
-    micro = min(hardware.per_device_train_batch_size, method.total_batch_size)
-    if method.total_batch_size % micro:
-        raise ConfigError(
-            f"method.total_batch_size={method.total_batch_size} is not a multiple of "
-            f"hardware.per_device_train_batch_size={micro}; make it one, or choose a micro-batch that divides it."
-        )
-    return micro, method.total_batch_size // micro
 
 
 def _corpus(config: Config, tokenizer: Any, prepared: Path) -> Corpus:
@@ -158,38 +148,15 @@ def _held_out(config: Config, tokenizer: Any, prepared: Path) -> Any | None:
     return None
 
 
-def _arguments(config: Config, folder: Path, steps: int, micro: int, accumulation: int) -> SFTConfig:
-    method, hardware = config.method, config.hardware
+def _arguments(config: Config, folder: Path, steps: int) -> SFTConfig:
+    method, length = config.method, config.model.max_length
     return SFTConfig(
-        output_dir=str(folder),
-        per_device_train_batch_size=micro,
-        gradient_accumulation_steps=accumulation,
-        per_device_eval_batch_size=max(1, hardware.eval_batch_tokens // config.model.max_length),
-        max_steps=steps,
-        max_length=config.model.max_length,
-        learning_rate=method.learning_rate,
-        lr_scheduler_type=method.lr_scheduler_type,
-        warmup_steps=math.ceil(steps * method.warmup_ratio),
-        optim=method.optim,
-        weight_decay=method.weight_decay,
-        max_grad_norm=method.max_grad_norm,
-        logging_steps=method.logging_steps,
-        logging_nan_inf_filter=False,
+        **common_arguments(config, folder, steps),
+        per_device_eval_batch_size=max(1, config.hardware.eval_batch_tokens // length),
+        max_length=length,
         eval_strategy="steps" if method.eval_steps else "no",
         eval_steps=method.eval_steps,
-        save_strategy="steps" if method.save_steps else "no",
-        save_steps=method.save_steps or steps,
-        save_total_limit=method.save_total_limit,
-        gradient_checkpointing=hardware.gradient_checkpointing,
-        bf16=hardware.dtype == "bfloat16",
-        fp16=hardware.dtype == "float16",
-        use_cpu=hardware.device == "cpu",
-        dataloader_pin_memory=hardware.device == "cuda",
-        remove_unused_columns=False,
         dataset_kwargs={"skip_prepare_dataset": True},
-        seed=config.seed,
-        report_to="none",
-        disable_tqdm=True,
     )
 
 

@@ -48,13 +48,13 @@ class DatedFact:
         return cls(**values)
 
 
-def day_of(text: str, last: bool = False) -> datetime.date:
+def day_of(text: str | int, last: bool = False) -> datetime.date:
     """The first (or last) day that a year or date names. Raises `ValueError` for anything else.
 
-    >>> day_of("1869"), day_of("1869", last=True), day_of("1969-07-20")
+    >>> day_of(1869), day_of("1869", last=True), day_of("1969-07-20")
     (datetime.date(1869, 1, 1), datetime.date(1869, 12, 31), datetime.date(1969, 7, 20))
     """
-    found = _DATE.fullmatch(text.strip())
+    found = _DATE.fullmatch(str(text).strip())
     if found is None:
         raise ValueError(f"{text!r} is no year or date; write YYYY or YYYY-MM-DD")
     year, month, day = found.groups()
@@ -70,11 +70,13 @@ def facts_in(entries: Sequence[Entry]) -> Iterator[DatedFact]:
             day_of(date)
         except ValueError as error:
             raise ConfigError(f"{entry.path}: {entry.place}: date: {error}.") from None
+        accept = entry.phrases("accept")
+        entry.require(bool(accept), "accept is empty; write at least one wording of a right answer")
         yield DatedFact(
             question=entry.text("question"),
             answer=entry.text("answer"),
             date=date,
-            accept=entry.phrases("accept"),
+            accept=accept,
             others=entry.phrases("others", missing=()),
             paraphrases=entry.phrases("paraphrases", missing=()),
             tricks=entry.phrases("tricks", missing=()),

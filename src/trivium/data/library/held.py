@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trivium.data import dedup
-from trivium.data.jsonl import Writer, atomic_writer, to_line, unwritable, writer
+from trivium.data.jsonl import Writer, atomic_writer, make_folder, to_line, writer
 from trivium.sample import Sample
 from trivium.schema.dataset import DedupConfig
 
@@ -31,10 +31,7 @@ class Held:
         self._keywords = array("H")
 
     def __enter__(self) -> "Held":
-        try:
-            self._folder.mkdir(parents=True)
-        except OSError as error:
-            raise unwritable(self._folder, error) from error
+        make_folder(self._folder)
         self._stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
         self._rows, self._sketches = (self._writing.enter_context(writer(self._folder / name)) for name in ("rows", "sketches"))
         return self
@@ -91,8 +88,5 @@ class Held:
 
 def _range(out: Path, number: int) -> Path:
     folder = out / "ranges"
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
+    make_folder(folder)
     return folder / f"{number}.jsonl"

@@ -1,7 +1,7 @@
 """From works to passages: cut, filtered by date, themes, anachronisms and relevance, near-copies left out, all counted."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,12 @@ from trivium.data.library.held import Held
 from trivium.data.library.themes import Found
 from trivium.data.library.units import unit_of
 from trivium.data.library.works import Work
+from trivium.data.progress import TICK, Progress
 from trivium.data.rejects import BadRow, Rejects
 from trivium.errors import DataError
 from trivium.sample import Sample
 from trivium.schema import DatasetConfig
 
-Progress = Callable[[str, int], None]
-"""Called with the step's name and how many passages it has seen."""
-
-TICK = 512
 READ, COPIES = "passages", "near-duplicates"
 BATCH = 128
 """Passages whose relevance is asked at once."""

@@ -10,7 +10,7 @@ from trivium.data.library.dated import day_of
 from trivium.data.library.wordfinder import WordFinder, forms
 from trivium.data.library.works import Work
 from trivium.data.rejects import BadRow
-from trivium.data.yamlfile import Entry
+from trivium.data.yamlfile import Entry, located
 from trivium.errors import ConfigError
 from trivium.schema.library import PeriodConfig
 
@@ -19,14 +19,14 @@ SETTING = "dataset.library.period.anachronisms"
 FIRST, LAST = -3000, 2200
 
 
-def cutoff_of(text: str) -> datetime.date:
+def cutoff_of(text: str | int) -> datetime.date:
     """The last day of a period that is named by its last day or year; raises `ConfigError` for anything else.
 
-    >>> cutoff_of("1869"), cutoff_of("1969-07-20")
+    >>> cutoff_of(1869), cutoff_of("1969-07-20")
     (datetime.date(1869, 12, 31), datetime.date(1969, 7, 20))
     """
     try:
-        return day_of(str(text), last=True)
+        return day_of(text, last=True)
     except ValueError as error:
         raise ConfigError(f"dataset.library.period.cutoff: {error}.") from None
 
@@ -73,16 +73,7 @@ class Anachronisms:
 
 def load(name: str) -> Anachronisms:
     """The anachronisms of a shipped name (`modern`) or a YAML file; raises `ConfigError` naming the file and the key."""
-    if name in shipped():
-        return _read(SHIPPED / f"{name}.yaml", 0)
-    path = Path(name).expanduser()
-    return _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
-
-
-@cache
-def shipped() -> frozenset[str]:
-    """Names of the lexicons that come along."""
-    return frozenset(path.stem for path in SHIPPED.glob("*.yaml"))
+    return _read(*located(name, SHIPPED))
 
 
 @cache

@@ -1,17 +1,16 @@
 """Preparation of a library: passages of works, conversations about them, dated questions, ordinary talk; split and mixed."""
 
 import datetime
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from trivium.data import splits
-from trivium.data.jsonl import atomic_writer, to_line, unwritable, write_json
+from trivium.data.jsonl import atomic_writer, make_folder, to_line, write_json
 from trivium.data.library import dated, dialogue, passages, works, world
 from trivium.data.library.dated import DatedFact
+from trivium.data.progress import Progress, quiet
 from trivium.data.rejects import Rejects
 from trivium.errors import DataError
 from trivium.generation import run
@@ -21,16 +20,13 @@ from trivium.generation.persona import load as load_persona
 from trivium.sample import Sample
 from trivium.schema import DatasetConfig, OpenAIGenerator, QuestionsConfig, TemplateGenerator
 
-Progress = Callable[[str, int], None]
-"""Called with the step's name and how many samples it has seen."""
-
 GENERAL_HELD_OUT = 0.25
 """Share of the ordinary conversations that only measure what was lost."""
 
 WORLD_GENERAL = 600
 """Ordinary conversations of a generated library."""
 
-_PURPOSES = ("general", "order", "placebo", "dialogue")
+_stream = splits.streams("general", "order", "placebo", "dialogue")
 
 
 @dataclass
@@ -56,11 +52,8 @@ def prepare(
     What a teacher wrote is kept below `cache_dir`, so that nothing is paid for twice. Returns the report. Raises `DataError`
     when nothing is left to train on, when too few answers pass, or when the disk refuses.
     """
-    tell = progress or _quiet
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(out, error) from error
+    tell = progress or quiet
+    make_folder(out)
     persona = load_persona(config.library.persona)
     ledger = cache_dir / "generated" / f"{persona.name}.sqlite"
     with atomic_writer(out / "rejects.jsonl") as sink:
@@ -88,14 +81,21 @@ def _parts(config: DatasetConfig, persona: Persona, rows: list[Sample], rejects:
     asked, judged = _judged(config, [row for row, held in zip(rows, outside, strict=True) if held])
     if not train:
         raise DataError(f"dataset: all {len(rows)} rows are held out; lower dataset.test_size, or give more works.")
+    if not any(outside):
+        works = len({row.document for row in rows})
+        rejects.note("no work is held out, so nothing can be measured; give more works, or raise dataset.test_size", f"{works} works")
     facts = _facts(config)
     kept = _held_out(config, [fact.group for fact in facts])
     room = len(train) / (1 - config.library.period.share - config.library.general.share)
     train += _period_rows(config, persona, [f for f, held in zip(facts, kept, strict=True) if not held], round(room))
     ordinary, measured = _general(config, rejects)
-    train = dialogue.joined(_voiced(config, train), config.library.dialogue, _rng(config, "dialogue"))
-    train += ordinary[: round(room * config.library.general.share)]
-    order = _rng(config, "order").permutation(len(train))
+    train = dialogue.joined(_voiced(config, train), config.library.dialogue, _stream(config.seed, "dialogue"))
+    wanted = round(room * config.library.general.share)
+    if len(ordinary) < wanted:
+        few = f"{len(ordinary)} of {wanted}; dataset.library.general.path names them"
+        rejects.note("fewer ordinary conversations than dataset.library.general.share asks for", few)
+    train += ordinary[:wanted]
+    order = _stream(config.seed, "order").permutation(len(train))
     return Parts(
         [train[i] for i in order], asked, judged, measured, [fact for fact, held in zip(facts, kept, strict=True) if held]
     )
@@ -147,7 +147,7 @@ def _voiced(config: DatasetConfig, rows: list[Sample]) -> list[Sample]:
     if config.library.voice == "plain":
         return [_answered(row, str(row.metadata["plain"])) for row in rows if row.metadata.get("plain")]
     if config.library.voice == "shuffled":
-        dealt = _rng(config, "placebo").permutation(len(rows))
+        dealt = _stream(config.seed, "placebo").permutation(len(rows))
         return [_answered(row, rows[other].text) for row, other in zip(rows, dealt, strict=True)]
     return rows
 
@@ -159,7 +159,7 @@ def _answered(row: Sample, text: str) -> Sample:
 def _general(config: DatasetConfig, rejects: Rejects) -> tuple[list[Sample], list[Sample]]:
     """Ordinary conversations to train on, and those that are only measured."""
     rows = list(_ordinary(config, rejects))
-    rows = [rows[i] for i in _rng(config, "general").permutation(len(rows))]
+    rows = [rows[i] for i in _stream(config.seed, "general").permutation(len(rows))]
     held = round(GENERAL_HELD_OUT * len(rows))
     return rows[held:], rows[:held]
 
@@ -206,12 +206,3 @@ def _report(
         "rejected": said["reasons"],
         "notes": said["notes"],
     }
-
-
-def _rng(config: DatasetConfig, purpose: str) -> np.random.Generator:
-    """A stream of its own for each purpose, so that switching one step off does not change another's draws."""
-    return np.random.default_rng([config.seed, _PURPOSES.index(purpose)])
-
-
-def _quiet(_step: str, _done: int) -> None:
-    """No progress is shown."""

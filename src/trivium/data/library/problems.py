@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Iterator
 from pathlib import Path
 
-from trivium.data.library.dated import day_of
+from trivium.data.library.dated import day_of, load
 from trivium.errors import ConfigError
 from trivium.schema.library import ChunkConfig, LibraryConfig, PeriodConfig, ThemesConfig
 
@@ -40,9 +40,9 @@ def _themes(config: ThemesConfig) -> Iterator[str]:
 def _lexicons(config: LibraryConfig) -> Iterator[str]:
     from trivium.data.library import period, themes
 
-    for load, name in ((themes.load, config.themes.lexicon), (period.load, config.period.anachronisms)):
+    for read, name in ((themes.load, config.themes.lexicon), (period.load, config.period.anachronisms)):
         try:
-            load(name)
+            read(name)
         except ConfigError as error:
             yield from error.problems
 
@@ -57,3 +57,18 @@ def _period(config: PeriodConfig) -> Iterator[str]:
         return
     if last > datetime.date.today():
         yield f"dataset.library.period.cutoff: {config.cutoff} is yet to come; set the last day or year of the period, or null."
+    yield from _facts(config, last)
+
+
+def _facts(config: PeriodConfig, last: datetime.date) -> Iterator[str]:
+    key = "dataset.library.period"
+    if config.facts is None:
+        return
+    try:
+        known = [fact.known_by(last) for fact in load(Path(config.facts), f"{key}.facts")]
+    except ConfigError as error:
+        yield from error.problems
+        return
+    if config.share and len(set(known)) < 2:
+        side = "none is later" if any(known) else "all are later"
+        yield f"{key}.facts: of the {len(known)} dated facts in {config.facts} {side} than {last}; give both, or {key}.share=0."

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trivium.data.library.wordfinder import WordFinder, forms
-from trivium.data.yamlfile import Entry
+from trivium.data.yamlfile import Entry, located
 from trivium.scores import lexicon as general
 
 SHIPPED = Path(__file__).parent / "themes"
@@ -64,16 +64,7 @@ class Themes:
 
 def load(name: str) -> Lexicon:
     """The lexicon of a shipped name (`period`, `small_world`) or a YAML file; raises `ConfigError` naming file and key."""
-    if name in shipped():
-        return _read(SHIPPED / f"{name}.yaml", 0)
-    path = Path(name).expanduser()
-    return _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
-
-
-@cache
-def shipped() -> frozenset[str]:
-    """Names of the lexicons that come along."""
-    return frozenset(path.stem for path in SHIPPED.glob("*.yaml"))
+    return _read(*located(name, SHIPPED))
 
 
 @cache

@@ -1,6 +1,6 @@
 """Preparation of questions: read, validate, filter, drop copies, split by group, shuffle, write. All of it in memory."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import orjson
 
 from trivium.data import splits
 from trivium.data.dedup import normalised
-from trivium.data.jsonl import atomic_writer, to_line, unwritable, write_json
+from trivium.data.jsonl import atomic_writer, make_folder, to_line, write_json
+from trivium.data.progress import TICK, Progress, quiet, write_lines
 from trivium.data.questions import report
 from trivium.data.questions.groups import asked, groups
 from trivium.data.questions.read import Reader
@@ -22,12 +23,9 @@ from trivium.errors import DataError
 from trivium.sample import Sample
 from trivium.schema import DatasetConfig
 
-Progress = Callable[[str, int], None]
-"""Called with the step's name and how many samples it has seen."""
+READ, GROUP = "reading", "near-equal questions"
 
-TICK = 512
-READ, GROUP, WRITE = "reading", "near-equal questions", "writing"
-_PURPOSES = ("max_samples", "order")
+_stream = splits.streams("max_samples", "order")
 
 
 def prepare(config: DatasetConfig, out: Path, progress: Progress | None = None) -> dict[str, Any]:
@@ -36,11 +34,8 @@ def prepare(config: DatasetConfig, out: Path, progress: Progress | None = None) 
     Returns the report. Raises `DataError` when there is nothing to train on, when nothing can be held out although
     `dataset.test_size` asks for it, or when the disk refuses; no file is then half-written.
     """
-    tell = progress or _quiet
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(out, error) from error
+    tell = progress or quiet
+    make_folder(out)
     with atomic_writer(out / "rejects.jsonl") as sink:
         rejects = Rejects(sink)
         reader = Reader(config, rejects)
@@ -50,8 +45,8 @@ def prepare(config: DatasetConfig, out: Path, progress: Progress | None = None) 
     counts |= {"left_out": len(samples) - len(taken), "duplicates": len(taken) - len(kept), "balanced_away": 0}
     tell(GROUP, len(kept))
     train, heldout = _split(config, kept, rejects)
-    _write(out / "train.jsonl", map(to_line, train), tell)
-    _write(out / "heldout.jsonl", map(to_line, heldout), tell)
+    write_lines(out / "train.jsonl", map(to_line, train), tell)
+    write_lines(out / "heldout.jsonl", map(to_line, heldout), tell)
     _export(config, out, train, rejects, tell)
     write_json(out / "sources.json", report.manifest(reader.sources, train, heldout))
     said = rejects.report()
@@ -87,7 +82,7 @@ def _taken(config: DatasetConfig, samples: list[Sample]) -> list[Sample]:
         return samples
     numbers: dict[str, int] = {}
     files = np.array([numbers.setdefault(sample.origin, len(numbers)) for sample in samples], np.uint32)
-    return [samples[i] for i in splits.evenly(files, config.max_samples, _rng(config, "max_samples"))]
+    return [samples[i] for i in splits.evenly(files, config.max_samples, _stream(config.seed, "max_samples"))]
 
 
 def _without_copies(samples: list[Sample]) -> list[Sample]:
@@ -107,7 +102,7 @@ def _split(config: DatasetConfig, samples: list[Sample], rejects: Rejects) -> tu
         firsts = groups(samples)
         samples = [replace(sample, document=samples[i].document) for sample, i in zip(samples, firsts, strict=True)]
         outside = _held_out(config, firsts, samples, rejects)
-    order = _rng(config, "order").permutation(len(samples))
+    order = _stream(config.seed, "order").permutation(len(samples))
     train, heldout = ([samples[i] for i in order if outside[i] == side] for side in (False, True))
     if not train:
         raise DataError(f"dataset: all {len(samples)} questions are held out; lower dataset.test_size or widen dataset.where.")
@@ -134,14 +129,9 @@ def _held_out(
     return mask
 
 
-def _rng(config: DatasetConfig, purpose: str) -> np.random.Generator:
-    """A stream of its own for each purpose, so that switching one step off does not change another's draws."""
-    return np.random.default_rng([config.seed, _PURPOSES.index(purpose)])
-
-
 def _export(config: DatasetConfig, out: Path, train: list[Sample], rejects: Rejects, tell: Progress) -> None:
     for name in config.questions.text_export:
-        _write(out / f"train.{name}.jsonl", _texts(config, name, train, rejects), tell)
+        write_lines(out / f"train.{name}.jsonl", _texts(config, name, train, rejects), tell)
 
 
 def _texts(config: DatasetConfig, name: str, train: list[Sample], rejects: Rejects) -> Iterator[bytes]:
@@ -153,15 +143,3 @@ def _texts(config: DatasetConfig, name: str, train: list[Sample], rejects: Rejec
             rejects.note(f"row left out of the {name} text: {problem.kind}", sample.id)
             continue
         yield orjson.dumps({"text": text}, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _write(path: Path, lines: Iterable[bytes], tell: Progress) -> None:
-    with atomic_writer(path) as file:
-        for done, line in enumerate(lines):
-            file.write(line)
-            if done % TICK == 0:
-                tell(WRITE, done)
-
-
-def _quiet(_step: str, _done: int) -> None:
-    """No progress is shown."""
