@@ -231,7 +231,13 @@ NEEDS = {
     "model/hf": ["model.path=owner/name"],
 }
 """What an option needs to be told besides."""
-READING = ("dataset/library", "evaluation/persona", "pairing/tiny_library")
+READING = (
+    "dataset/library",
+    "evaluation/persona",
+    "pairing/tiny_library",
+    "pairing/tiny_library_full",
+    "pairing/tiny_library_lora",
+)
 BOOKS = ["dataset=library", "loss=uniform", "evaluation=persona", "arms=null"]
 
 

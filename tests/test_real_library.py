@@ -16,6 +16,9 @@ sys.path.insert(0, str(Path(__file__).parent / "generation"))
 from taught import serving, teach
 from teachers import FakeTeacher
 
+from trivium.errors import ConfigError
+from trivium.schema import Config
+
 Call = Callable[..., "subprocess.CompletedProcess[str]"]
 
 SMALL = ("experiment=persona", "arms=null", "dataset=micro_library", "dataset.library.world.towns=6", "tracking=none")
@@ -95,6 +98,17 @@ def test_what_is_left_out_of_a_book_is_told(trivium: Call, tmp_path: Path) -> No
     metrics = json.loads((tmp_path / "out/result.json").read_text())["metrics"]
     assert metrics["data/works/used"] == 2
     assert metrics["data/train"] + metrics["data/heldout"] + metrics["data/judge"] > 20
+
+
+def test_a_period_may_end_with_a_number_and_needs_facts_of_both_sides(config_of: Callable[..., Config], tmp_path: Path) -> None:
+    fact = "{{question: Who {}?, answer: Anna Keeper, date: {}, accept: [Keeper]}}"
+    head = "name: own\nversion: 1\nsource: here\nfacts:\n- " + fact.format("wrote it", 1859)
+    (tmp_path / "facts.yaml").write_text(head)
+    own = ("experiment=persona", "dataset.library.period.cutoff=1869", f"dataset.library.period.facts={tmp_path}/facts.yaml")
+    with pytest.raises(ConfigError, match=r"of the 1 dated facts in .* none is later than 1869-12-31; give both"):
+        config_of(*own)
+    (tmp_path / "facts.yaml").write_text(head + "\n- " + fact.format("read it", 1870))
+    assert config_of(*own).dataset.library.period.cutoff == 1869
 
 
 @pytest.mark.slow

@@ -19,8 +19,8 @@ Set any key on the command line (`trivium loss.alpha=1.5`) and choose an option 
 KEYLESS = {
     "preset": "Values that suit a model with a method and an adapter: `<model>_<method>_<adapter>` where there is such a file; "
     "`preset=none` leaves them out. A preset has no keys of its own; experiments and the command line come after it.",
-    "pairing": "Values that suit a model with a dataset: `<model>_<dataset>` where there is such a file; `pairing=none` leaves "
-    "them out. They come after the preset.",
+    "pairing": "Values that suit a model with a dataset and an adapter: `<model>_<dataset>_<adapter>` where there is such a "
+    "file; `pairing=none` leaves them out. They come after the preset.",
     "experiment": "An experiment overrides the other groups; it has no keys of its own.",
 }
 

@@ -18,8 +18,10 @@ from trivium.schema import (
     Config,
     ContaminationConfig,
     GrpoMethod,
+    OpenAIGenerator,
     PersonaEvaluation,
     PersonaTargets,
+    TemplateGenerator,
 )
 from trivium.tracking import Recorder
 
@@ -64,18 +66,20 @@ def prepare(config: Config, screen: Screen) -> Product:
 
 def _library(config: Config, screen: Screen) -> Product:
     """Passages, conversations about them and dated questions; what a teacher wrote is kept apart and never asked for again."""
+    from trivium.data.library import period, themes
+
     library = config.dataset.library
     dataset = replace(config.dataset, chat=ChatConfig(), contamination=ContaminationConfig(), gate="off")
-    files = (
-        library.persona,
-        library.themes.lexicon,
-        library.themes.ordinary,
-        library.period.anachronisms,
-        library.period.facts,
-    )
+    lexicons = (library.themes.lexicon, library.period.anachronisms)
+    files = (library.persona, library.themes.ordinary, library.period.facts, *lexicons)
     inputs = {path: tree_hash(Path(path).expanduser()) for path in (dataset.path, library.general.path) if path}
     key = key_of(
-        dataset, config.generator, _own_files(*filter(None, files)), inputs, code_hash("data", "generation", "sample.py")
+        dataset,
+        _what_is_written(config.generator),
+        (themes.load(lexicons[0]), period.load(lexicons[1]).lexicon),
+        _own_files(*filter(None, files)),
+        inputs,
+        code_hash("data", "generation", "sample.py"),
     )
     folder = Path(config.cache_dir) / "prepared" / f"{dataset.name}-{key}"
 
@@ -87,6 +91,14 @@ def _library(config: Config, screen: Screen) -> Product:
             return prepare_library(config.dataset, config.generator, Path(config.cache_dir), out, tell)
 
     return Product(folder, *cached(folder, "prepare", key, make))
+
+
+def _what_is_written(generator: TemplateGenerator | OpenAIGenerator) -> Any:
+    """A generator's settings without those that only say how a teacher is asked, and what may be paid."""
+    if isinstance(generator, TemplateGenerator):
+        return generator
+    plain = replace(generator, price_per_million_input=0.0, price_per_million_output=0.0, max_cost=None)
+    return replace(plain, concurrency=1, timeout=1.0, retries=0)
 
 
 def acquire(config: Config, screen: Screen) -> tuple[dict[str, Any], Path]:

@@ -1,5 +1,6 @@
 import asyncio
 import hashlib
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
@@ -108,6 +109,13 @@ def test_a_host_that_asks_for_too_long_a_wait_is_given_up(archive: Archive) -> N
 
     assert "host given up" in outcome(twice)
     assert len(archive.log) == 1
+
+
+def test_a_host_that_nothing_reaches_is_given_up_soon() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/x"
+        assert "no connection in 3 attempts" in outcome(lambda client: client.get(url), retries=20)
 
 
 def test_a_host_that_always_fails_is_given_up(archive: Archive) -> None:

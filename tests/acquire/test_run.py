@@ -197,6 +197,12 @@ def test_the_first_usable_items_are_taken_however_quick_they_are(archive: Archiv
     assert len(archive.asked("/ia/download/")) == 6  # nothing is asked for that is not needed
 
 
+def test_a_dry_run_without_a_network_says_so(archive: Archive, fetched: Fetched) -> None:
+    archive.close()
+    with pytest.raises(DataError, match=r"0 of 1 sources gave something.* no connection in 3 attempts .* look at the network"):
+        fetched({"s": {"kind": "gutenberg", "works": "gutenberg_priority"}}, dry_run=True)
+
+
 def test_a_dry_run_counts_and_writes_only_its_report(archive: Archive, fetched: Fetched, tmp_path: Path) -> None:
     world(archive)
     report = fetched(all_kinds(tmp_path), dry_run=True)

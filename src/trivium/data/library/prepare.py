@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from trivium.data import splits
-from trivium.data.jsonl import atomic_writer, make_folder, to_line, write_json
+from trivium.data.jsonl import atomic_writer, make_folder, read_samples, to_line, write_json
 from trivium.data.library import dated, dialogue, passages, works, world
 from trivium.data.library.dated import DatedFact
+from trivium.data.library.kin import kin
 from trivium.data.progress import Progress, quiet
 from trivium.data.rejects import Rejects
 from trivium.errors import DataError
@@ -61,7 +62,7 @@ def prepare(
         found = passages.select(config, _works(config, rejects), out, rejects, tell, cache_dir)
         written = run.Report()
         rows = list(run.generate(generator, config.library, persona, out / "passages.jsonl", ledger, rejects, tell, written))
-        parts = _parts(config, persona, rows, rejects)
+        parts = _parts(config, persona, _with_kin(rows, out, rejects), rejects)
     _write(config, parts, out)
     report = _report(config, parts, found, written, rejects)
     write_json(out / "report.json", report)
@@ -75,6 +76,14 @@ def _works(config: DatasetConfig, rejects: Rejects) -> Iterator[works.Work]:
 # --- the mixture -----------------------------------------------------------------------------------------------------
 
 
+def _with_kin(rows: list[Sample], out: Path, rejects: Rejects) -> list[Sample]:
+    """The rows, those of reprints and extracts as rows of one document, so that the split keeps them together."""
+    same = kin(read_samples(out / "passages.jsonl"))
+    for document, first in same.items():
+        rejects.note("work that shares sentences with another, kept on its side of the split", f"{document} and {first}")
+    return [replace(row, document=same.get(row.document, row.document)) for row in rows]
+
+
 def _parts(config: DatasetConfig, persona: Persona, rows: list[Sample], rejects: Rejects) -> Parts:
     outside = _held_out(config, [row.document for row in rows])
     train = [row for row, held in zip(rows, outside, strict=True) if not held]
@@ -83,7 +92,9 @@ def _parts(config: DatasetConfig, persona: Persona, rows: list[Sample], rejects:
         raise DataError(f"dataset: all {len(rows)} rows are held out; lower dataset.test_size, or give more works.")
     if not any(outside):
         works = len({row.document for row in rows})
-        rejects.note("no work is held out, so nothing can be measured; give more works, or raise dataset.test_size", f"{works} works")
+        rejects.note(
+            "no work is held out, so nothing can be measured; give more works, or raise dataset.test_size", f"{works} works"
+        )
     facts = _facts(config)
     kept = _held_out(config, [fact.group for fact in facts])
     room = len(train) / (1 - config.library.period.share - config.library.general.share)

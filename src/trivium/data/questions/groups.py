@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from trivium.data.contamination import words_of
 from trivium.data.dedup import normalised
+from trivium.data.sets import Sets
 from trivium.sample import Sample
 
 NEAR = 0.75
@@ -30,7 +31,7 @@ def asked(sample: Sample) -> str:
 
 def groups(samples: list[Sample]) -> npt.NDArray[np.int64]:
     """The group (N,) of each sample, named by the number of the group's first sample."""
-    sets = _Sets(len(samples))
+    sets = Sets(len(samples))
     documents = (sample.document for sample in samples)
     references = (_reference(sample) for sample in samples)
     for pairs in (_equal(documents), _equal(references), near_equal([asked(sample) for sample in samples])):
@@ -87,21 +88,3 @@ def _equal(keys: Iterable[str | bytes | frozenset[str] | None]) -> Iterator[tupl
 def _reference(sample: Sample) -> bytes | None:
     said = sample.reference
     return normalised(said) if said is not None and len(words_of(said[:1000])) >= LONG else None
-
-
-class _Sets:
-    """Disjoint sets of numbers, each named by its smallest (union-find with path halving)."""
-
-    def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
-
-    def find(self, number: int) -> int:
-        parent = self._parent
-        while parent[number] != number:
-            parent[number] = parent[parent[number]]
-            number = parent[number]
-        return number
-
-    def join(self, one: int, other: int) -> None:
-        one, other = sorted((self.find(one), self.find(other)))
-        self._parent[other] = one
