@@ -231,7 +231,7 @@ NEEDS = {
     "model/hf": ["model.path=owner/name"],
 }
 """What an option needs to be told besides."""
-READING = (
+READING = ("dataset/library", "evaluation/persona", *(f"pairing/tiny_library{end}" for end in ("", "_full", "_lora")))
     "dataset/library",
     "evaluation/persona",
     "pairing/tiny_library",
