@@ -232,12 +232,6 @@ NEEDS = {
 }
 """What an option needs to be told besides."""
 READING = ("dataset/library", "evaluation/persona", *(f"pairing/tiny_library{end}" for end in ("", "_full", "_lora")))
-    "dataset/library",
-    "evaluation/persona",
-    "pairing/tiny_library",
-    "pairing/tiny_library_full",
-    "pairing/tiny_library_lora",
-)
 BOOKS = ["dataset=library", "loss=uniform", "evaluation=persona", "arms=null"]
 
 
