@@ -198,8 +198,8 @@ ANSWER_HEADLINES = {
 }
 PERSONA_HEADLINES = {
     "eval/style_consistency": "in\nstyle",
-    "eval/keyword_share": "keyword\nshare",
-    "eval/temporal_compliance": "temporal\npairs",
+    "eval/keyword_share": "key-\nwords",
+    "eval/temporal_compliance": "pairs\nmet",
     "eval/false_refusal": "false\nrefusal",
     "eval/multi_turn_consistency": "multi-\nturn",
     "eval/general_ppl": "general\nppl",
@@ -238,7 +238,9 @@ def show(session: "Session") -> None:
         headlines = _headlines(result)
         compared = next(name for name in COMPARED if name in headlines)
         columns = ["arm", *headlines.values(), f"{COMPARED[compared]}, minus\n{session.main.arm.name}", "audit"]
-        screen.table(f"{session.config.name}: control arms", columns, list(_arm_rows(session, list(headlines), compared)))
+        shown = len(columns) if any(work.audit is not None for work in session.works) else -1
+        rows = [row[:shown] for row in _arm_rows(session, list(headlines), compared)]
+        screen.table(f"{session.config.name}: control arms", columns[:shown], rows)
     elif session.main.scores is not None:
         rows = list(_metric_rows(result))
         screen.table(f"{session.config.name}: tuned against base", ["metric", "tuned", "base", "difference", "verdict"], rows)
