@@ -252,7 +252,8 @@ def _judge_persona(session: Session, config: PersonaEvaluation) -> None:
 
     main = session.main
     assert main.scores is not None and main.base_scores is not None
-    telling.show_samples(main.scores, main.base_scores, config.samples_shown, main.arm.name, session.screen)
+    name = main.arm.name if len(session.works) > 1 else "tuned"
+    telling.show_samples(main.scores, main.base_scores, config.samples_shown, name, session.screen)
     earlier = next((work for work in session.works if work.arm.name == main.arm.config.starts_from), None)
     if earlier is not None and earlier.scores is not None:
         session.result.add(telling.kept(main.scores, earlier.scores, earlier.arm.name, config, session.screen))

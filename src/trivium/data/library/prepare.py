@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trivium.data import splits
+from trivium.data.dedup import normalised
 from trivium.data.jsonl import atomic_writer, make_folder, read_samples, to_line, write_json
 from trivium.data.library import dated, dialogue, passages, works, world
 from trivium.data.library.dated import DatedFact
@@ -168,8 +169,8 @@ def _answered(row: Sample, text: str) -> Sample:
 
 
 def _general(config: DatasetConfig, rejects: Rejects) -> tuple[list[Sample], list[Sample]]:
-    """Ordinary conversations to train on, and those that are only measured."""
-    rows = list(_ordinary(config, rejects))
+    """Ordinary conversations to train on, and those that are only measured; of equal ones the first."""
+    rows = list({(normalised(row.question), normalised(row.text)): row for row in _ordinary(config, rejects)}.values())
     rows = [rows[i] for i in _stream(config.seed, "general").permutation(len(rows))]
     held = round(GENERAL_HELD_OUT * len(rows))
     return rows[held:], rows[:held]
