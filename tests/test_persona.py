@@ -188,8 +188,9 @@ def test_the_persona_speaks_keeps_to_its_period_and_loses_nothing(trivium: Call,
     assert metrics["eval/multi_turn_consistency"] >= 0.5
 
 
+@pytest.mark.long
 @pytest.mark.slow
-def test_the_period_outlives_the_persona_that_is_trained_on_it(trivium: Call, tmp_path: Path) -> None:
+def test_a_second_training_keeps_some_of_the_period_and_says_what_it_lost(trivium: Call, tmp_path: Path) -> None:
     done = trivium("experiment=period_then_persona", "hydra.run.dir=out", "tracking=none", timeout=1800)
     assert done.returncode == 0, done.stderr
     metrics = result_of(tmp_path / "out")["metrics"]

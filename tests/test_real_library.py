@@ -111,6 +111,7 @@ def test_a_period_may_end_with_a_number_and_needs_facts_of_both_sides(config_of:
     assert config_of(*own).dataset.library.period.cutoff == 1869
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_persona_is_taught_and_judged_by_a_real_server(trivium: Call, tmp_path: Path) -> None:
     model = teach(tmp_path / "taught")
@@ -128,6 +129,7 @@ def test_a_persona_is_taught_and_judged_by_a_real_server(trivium: Call, tmp_path
     assert "eval/character_voice_failed" in metrics
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_real_books_become_a_persona(trivium: Call, tmp_path: Path) -> None:
     """`TRIVIUM_REAL_BOOKS` names a folder of period books in English with their years beside them."""

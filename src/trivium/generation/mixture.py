@@ -26,9 +26,22 @@ def problems_in(generator: TemplateGenerator | OpenAIGenerator, library: Library
                 "generator=template, or take away the arm that asks for it, for example '~arms.plain'."
             )
     try:
-        mixture(load(library.persona), library.components)
+        components = mixture(load(library.persona), library.components)
+        yield from _unknown_themes(components, library)
     except ConfigError as error:
         yield from error.problems
+
+
+def _unknown_themes(components: tuple[Component, ...], library: LibraryConfig) -> Iterator[str]:
+    from trivium.data.library import themes
+
+    known = themes.load(library.themes.lexicon).words
+    for part in components:
+        if lost := [theme for theme in part.themes if theme not in known]:
+            yield (
+                f"dataset.library.components.{part.name}: the lexicon {library.themes.lexicon} has no theme "
+                f"{', '.join(lost)}; it has {', '.join(known)}."
+            )
 
 
 def _problems_of_server(generator: OpenAIGenerator) -> Iterator[str]:

@@ -301,3 +301,31 @@ def test_no_book_at_all_is_one_sentence(own: DatasetConfig, tmp_path: Path) -> N
     with pytest.raises(DataError, match="works"):
         made(replace(own, path=str(tmp_path / "none")), tmp_path / "out")
     assert not (tmp_path / "out" / "train.jsonl").exists()
+
+
+def test_own_facts_are_held_out_of_a_generated_library_too(config: DatasetConfig, tmp_path: Path) -> None:
+    rows = [
+        f'- {{question: "Who came in {year}?", answer: N{year}, date: {year}, accept: [N{year}]}}' for year in range(1840, 1900)
+    ]
+    path = tmp_path / "facts.yaml"
+    path.write_text("\n".join(["name: own", "version: 1", "source: a test", "facts:", *rows]))
+
+    def own(changed: DatasetConfig) -> None:
+        changed.library.period.facts = str(path)
+
+    found = made(config, tmp_path / "out", own)
+    last, held = dated.saved(found.folder / "period.json")
+    assert {fact.known_by(last) for fact in held} == {True, False}
+    asked = {fact.question for fact in held}
+    assert not [row.id for row in found.train if asked & {turn["content"] for turn in row.messages or []}]
+
+
+def test_held_out_facts_of_one_side_are_noted(config: DatasetConfig, tmp_path: Path) -> None:
+    path = tmp_path / "facts.yaml"
+    rows = [f'- {{question: "Who came in {year}?", answer: N{year}, date: {year}, accept: [N{year}]}}' for year in (1850, 1890)]
+    path.write_text("\n".join(["name: own", "version: 1", "source: a test", "facts:", *rows]))
+
+    def own(changed: DatasetConfig) -> None:
+        changed.library.period.facts, changed.library.period.share = str(path), 0.0
+
+    assert any("both sides of the cut-off" in note for note in made(config, tmp_path / "out", own).report["notes"])

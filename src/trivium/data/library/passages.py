@@ -100,6 +100,11 @@ def _report(counts: Counts, kept: int, copies: int) -> dict[str, Any]:
 def _nothing(config: DatasetConfig, counts: Counts, rejects: Rejects) -> str:
     first = f" The first reject: {rejects.first()}." if rejects.count else ""
     library = config.library
+    if counts.works and counts.works == counts.outside:
+        return (
+            f"dataset.library.period: all {counts.works} works are outside the period or bear no date; give works "
+            f"of the period, or their dates (a catalogue beside them), or set dataset.library.period.unknown=accept.{first}"
+        )
     if not counts.cut - counts.short:
         return (
             f"dataset.library: {counts.works} works ({counts.outside} outside the period) give no passage of "

@@ -97,7 +97,7 @@ def _parts(config: DatasetConfig, persona: Persona, rows: list[Sample], rejects:
             "no work is held out, so nothing can be measured; give more works, or raise dataset.test_size", f"{works} works"
         )
     facts = _facts(config)
-    kept = _held_out(config, [fact.group for fact in facts])
+    kept = _held_facts(config, facts, rejects)
     room = len(train) / (1 - config.library.period.share - config.library.general.share)
     train += _period_rows(config, persona, [f for f, held in zip(facts, kept, strict=True) if not held], round(room))
     ordinary, measured = _general(config, rejects)
@@ -113,12 +113,29 @@ def _parts(config: DatasetConfig, persona: Persona, rows: list[Sample], rejects:
     )
 
 
+def _held_facts(config: DatasetConfig, facts: Sequence[DatedFact], rejects: Rejects) -> list[bool]:
+    """Whether each fact is held out, by its group; those of a generated library as its books are."""
+    own = config.library.period.facts is not None
+    groups = [fact.group for fact in facts]
+    mask = _split(config, groups) if own else _held_out(config, groups)
+    last = cutoff(config)
+    sides = {fact.known_by(last) for fact, held in zip(facts, mask, strict=True) if held} if last is not None else set()
+    if own and last is not None and len(sides) < 2:
+        rejects.note(
+            "the held-out dated facts do not lie on both sides of the cut-off, so that no pair can be asked; give more facts",
+            f"{sum(mask)} of {len(facts)} are held out",
+        )
+    return mask
+
+
 def _held_out(config: DatasetConfig, documents: Sequence[str]) -> list[bool]:
     """Whether each row belongs to a document that is held out; a generated library knows which ones."""
+    return world.held_out(config.library.world, documents) if config.generator is not None else _split(config, documents)
+
+
+def _split(config: DatasetConfig, documents: Sequence[str]) -> list[bool]:
     if not documents:
         return []
-    if config.generator is not None:
-        return world.held_out(config.library.world, documents)
     mask = splits.held_out_rows(splits.hashes(documents), config.test_size, config.seed)
     return [bool(held) for held in mask]
 

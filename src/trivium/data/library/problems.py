@@ -20,7 +20,7 @@ def problems_in(config: LibraryConfig) -> Iterator[str]:
 def _chunk(config: ChunkConfig) -> Iterator[str]:
     key = "dataset.library.chunk"
     if config.method == "window" and config.overlap >= config.size:
-        yield f"{key}.overlap={config.overlap} is not below {key}.size={config.size}; windows would not advance."
+        yield f"{key}.overlap={config.overlap} is not below {key}.size={config.size}, so windows would not advance; lower it."
     if config.min_size > config.size:
         yield f"{key}.min_size={config.min_size} is above {key}.size={config.size}, so that nothing is left; lower min_size."
     if config.unit == "tokens" and not config.tokenizer:
