@@ -143,8 +143,9 @@ def _acquire(session: Session) -> Outcome:
     if session.config.acquire.name == "none":
         return _nothing(session)
     report, folder = stages.acquire(session.config, session.screen)
-    session.result.add(summary.acquire_metrics(report))
-    session.tracker.metrics(summary.acquire_metrics(report))
+    metrics = summary.acquire_metrics(report)
+    session.result.add(metrics)
+    session.tracker.metrics(metrics)
     return "done", summary.acquire_note(report, folder), folder / MANIFEST
 
 

@@ -2,7 +2,7 @@
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from trivium.schema import (
     CoherenceEvaluation,
     Config,
     ContaminationConfig,
+    DatasetConfig,
     GrpoMethod,
     OpenAIGenerator,
     PersonaEvaluation,
@@ -26,6 +27,7 @@ from trivium.schema import (
 from trivium.tracking import Recorder
 
 if TYPE_CHECKING:
+    from trivium.data.progress import Progress
     from trivium.evaluation import EvalItems, Scores
 
 
@@ -44,53 +46,69 @@ class Product:
 
 
 def prepare(config: Config, screen: Screen) -> Product:
-    """Scored, balanced, split data in the shared cache; the same data and settings are prepared once."""
-    if config.dataset.kind == "library":
-        return _library(config, screen)
-    chat = config.dataset.chat if config.dataset.kind == "questions" else ChatConfig()
-    dataset = replace(config.dataset, chat=chat, contamination=ContaminationConfig(), gate="off")
-    lexicons = _own_files(dataset.provenance.markers, dataset.provenance.priors)
-    inputs = tree_hash(Path(config.dataset.path)) if config.dataset.path else {}
-    key = key_of(dataset, lexicons, inputs, code_hash("data", "sample.py"))
-    folder = Path(config.cache_dir) / "prepared" / f"{config.dataset.name}-{key}"
+    """Split data in the shared cache, ready to train on; the same data and settings are prepared once."""
+    made_from, make_into = (_library if config.dataset.kind == "library" else _rows)(config)
+    folder = Path(config.cache_dir) / "prepared" / f"{config.dataset.name}-{key_of(*made_from)}"
 
     def make(out: Path) -> Mapping[str, Any]:
-        room = "data.questions.prepare" if dataset.kind == "questions" else "data.prepare"
         with screen.bar("preparing") as update:
-            prepare_data = importlib.import_module(f"trivium.{room}").prepare
-            report: Mapping[str, Any] = prepare_data(config.dataset, out, lambda step, done: update(done, 0, {}))
-            return report
+            return make_into(out, _steps(update))
 
-    return Product(folder, *cached(folder, "prepare", key, make))
+    return Product(folder, *cached(folder, "prepare", key_of(*made_from), make))
 
 
-def _library(config: Config, screen: Screen) -> Product:
+Preparation = tuple[tuple[Any, ...], Callable[[Path, "Progress"], Mapping[str, Any]]]
+"""What prepared data depend on, and what writes them into a folder and returns the report."""
+
+
+def _rows(config: Config) -> Preparation:
+    """Documents, scored and balanced, or questions."""
+    questions = config.dataset.kind == "questions"
+    dataset = _as_prepared(config.dataset, config.dataset.chat if questions else ChatConfig())
+    lexicons = _own_files(dataset.provenance.markers, dataset.provenance.priors)
+    inputs = tree_hash(Path(config.dataset.path)) if config.dataset.path else {}
+
+    def make(out: Path, tell: "Progress") -> Mapping[str, Any]:
+        room = importlib.import_module(f"trivium.{'data.questions.prepare' if questions else 'data.prepare'}")
+        report: Mapping[str, Any] = room.prepare(config.dataset, out, tell)
+        return report
+
+    return (dataset, lexicons, inputs, code_hash("data", "sample.py")), make
+
+
+def _library(config: Config) -> Preparation:
     """Passages, conversations about them and dated questions; what a teacher wrote is kept apart and never asked for again."""
     from trivium.data.library import period, themes
 
     library = config.dataset.library
-    dataset = replace(config.dataset, chat=ChatConfig(), contamination=ContaminationConfig(), gate="off")
     lexicons = (library.themes.lexicon, library.period.anachronisms)
     files = (library.persona, library.themes.ordinary, library.period.facts, *lexicons)
-    inputs = {path: tree_hash(Path(path).expanduser()) for path in (dataset.path, library.general.path) if path}
-    key = key_of(
-        dataset,
+    inputs = {path: tree_hash(Path(path).expanduser()) for path in (config.dataset.path, library.general.path) if path}
+
+    def make(out: Path, tell: "Progress") -> Mapping[str, Any]:
+        from trivium.data.library.prepare import prepare as prepare_library
+
+        return prepare_library(config.dataset, config.generator, Path(config.cache_dir), out, tell)
+
+    made_from = (
+        _as_prepared(config.dataset, ChatConfig()),
         _what_is_written(config.generator),
         (themes.load(lexicons[0]), period.load(lexicons[1]).lexicon),
         _own_files(*filter(None, files)),
         inputs,
         code_hash("data", "generation", "sample.py"),
     )
-    folder = Path(config.cache_dir) / "prepared" / f"{dataset.name}-{key}"
+    return made_from, make
 
-    def make(out: Path) -> Mapping[str, Any]:
-        from trivium.data.library.prepare import prepare as prepare_library
 
-        with screen.bar("preparing") as update:
-            tell = lambda step, done: update(done, 0, {})  # noqa: E731
-            return prepare_library(config.dataset, config.generator, Path(config.cache_dir), out, tell)
+def _as_prepared(dataset: DatasetConfig, chat: ChatConfig) -> DatasetConfig:
+    """A dataset's settings without those that only later stages read."""
+    return replace(dataset, chat=chat, contamination=ContaminationConfig(), gate="off")
 
-    return Product(folder, *cached(folder, "prepare", key, make))
+
+def _steps(update: Update) -> "Progress":
+    """A bar that counts what a preparation has seen, whatever step it is at."""
+    return lambda _step, done: update(done, 0, {})
 
 
 def _what_is_written(generator: TemplateGenerator | OpenAIGenerator) -> Any:
@@ -110,7 +128,7 @@ def acquire(config: Config, screen: Screen) -> tuple[dict[str, Any], Path]:
 
     folder = place.folder(config.acquire)
     with screen.bar(f"fetching {config.acquire.name}") as update:
-        report = fetch(config.acquire, folder, lambda step, done: update(done, 0, {}))
+        report = fetch(config.acquire, folder, _steps(update))
     files = [folder / name for name in ("report.json", "provenance.jsonl") if (folder / name).is_file()]
     seal(folder, "acquire", key_of(config.acquire), files, report["totals"])
     return report, folder

@@ -61,7 +61,12 @@ def held_out_rows(groups: Words, test_size: float, seed: int) -> Bools:
 
 def hashes(names: Iterable[str]) -> Words:
     """A 64-bit number for each name (N,), the same everywhere."""
-    return np.array([int.from_bytes(hashlib.blake2b(n.encode(), digest_size=8).digest(), "little") for n in names], np.uint64)
+    return np.array([hash64(name.encode()) for name in names], np.uint64)
+
+
+def hash64(data: bytes) -> int:
+    """A 64-bit number of some bytes, the same everywhere."""
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
 
 
 def mixed(values: Words, seed: int) -> Words:

@@ -1,6 +1,5 @@
 """Scored samples on disk between the two passes; in memory, some 50 bytes of each to decide by."""
 
-import hashlib
 import shutil
 import uuid
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ import orjson
 from trivium.data import dedup
 from trivium.data.jsonl import Writer, make_folder, to_line, writer
 from trivium.data.lexicon import TRIVIUM
+from trivium.data.splits import hash64
 from trivium.errors import DataError
 from trivium.sample import Sample, band
 from trivium.schema import BANDS
@@ -94,7 +94,7 @@ class Spool:
             (
                 self._offset,
                 length,
-                int.from_bytes(hashlib.blake2b(sample.document.encode(), digest_size=8).digest(), "little"),
+                hash64(sample.document.encode()),
                 self._files.setdefault(sample.origin, len(self._files)),
                 self._source(sample.source_type),
                 sample.authority,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from trivium.data import chat
 from trivium.data.jsonl import read_samples
-from trivium.data.library.dated import DatedFact, day_of, saved
+from trivium.data.library.dated import DatedFact, saved
+from trivium.data.library.period import last_day
 from trivium.evaluation import dialogue, judge, period, style
 from trivium.evaluation.items import EvalItems, Scores, measured
 from trivium.evaluation.respondents import Respondent
@@ -139,8 +140,8 @@ def _period(items: EvalItems, dataset: DatasetConfig, prepared: Path) -> tuple[d
     file, cutoff, facts = prepared / "period.json", None, list[DatedFact]()
     if file.is_file():
         cutoff, facts = saved(file)
-    elif dataset.library.period.cutoff:
-        cutoff = day_of(dataset.library.period.cutoff, last=True)
+    else:
+        cutoff = last_day(dataset.library.period)
     for part in items.parts:
         if part.kind == "period" and _applies(part, dataset):
             facts += part.dated

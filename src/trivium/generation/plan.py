@@ -3,14 +3,13 @@
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
-from trivium.data.splits import mixed
+from trivium.data.splits import hash64, mixed
 from trivium.errors import DataError
 from trivium.generation.persona import Component, Persona
 from trivium.generation.rows import Job
@@ -103,16 +102,12 @@ def _read(path: Path, components: Sequence[Component]) -> tuple[Ints, Words, Wor
                     f"{path}:{number}: not a prepared passage ({error}); remove the folder to prepare it anew."
                 ) from None
             places.append(place)
-            ids.append(_hash(name))
-            works.append(_hash(work))
+            ids.append(hash64(name.encode()))
+            works.append(hash64(work.encode()))
             fits.append(sum(1 << i for i, part in enumerate(components) if not part.themes or set(part.themes) & set(themes)))
             place += len(line)
     columns = np.stack([np.array(fits) >> i & 1 for i in range(len(components))], axis=1)
     return np.array(places), np.array(ids), np.array(works), columns.astype(np.bool_)
-
-
-def _hash(name: str) -> int:
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
 
 
 def _in_turn(ids: Words, works: Words, seed: int) -> Ints:

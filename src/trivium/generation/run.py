@@ -14,7 +14,6 @@ import numpy as np
 
 from trivium.data import dedup
 from trivium.data.library import period as anachronisms
-from trivium.data.library.dated import day_of
 from trivium.data.progress import Progress
 from trivium.data.rejects import BadRow, Rejects
 from trivium.errors import ConfigError, DataError
@@ -102,7 +101,8 @@ def generate(
 
 
 def _last_year(period: PeriodConfig) -> int | None:
-    return None if period.cutoff is None else day_of(period.cutoff, last=True).year
+    last = anachronisms.last_day(period)
+    return None if last is None else last.year
 
 
 def _modern(period: PeriodConfig) -> Callable[[str], list[str]]:

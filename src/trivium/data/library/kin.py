@@ -1,6 +1,5 @@
 """Works that are one under two names: reprints and extracts share sentences, however their paragraphs are cut."""
 
-import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from trivium.data.dedup import normalised
 from trivium.data.pieces import AFTER_SENTENCE
 from trivium.data.sets import Sets
+from trivium.data.splits import hash64
 from trivium.sample import Sample
 
 LONG = 48
@@ -64,6 +64,6 @@ def _sampled(text: str) -> Iterable[int]:
     """Hashes of a text's long sentences, one in so many."""
     for sentence in AFTER_SENTENCE.split(text)[::2]:
         if len(sentence) >= LONG:
-            number = int.from_bytes(hashlib.blake2b(normalised(sentence), digest_size=8).digest(), "little")
+            number = hash64(normalised(sentence))
             if number % ONE_IN == 0:
                 yield number

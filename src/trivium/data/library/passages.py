@@ -126,8 +126,8 @@ class _Chooser:
         self.unit = unit_of(self._library.chunk)
         self.themes = themes.Themes(themes.load(self._library.themes.lexicon))
         self.anachronisms = period.load(self._library.period.anachronisms)
-        cutoff = self._library.period.cutoff
-        self._last = None if cutoff is None else period.cutoff_of(cutoff).year
+        last = period.last_day(self._library.period)
+        self._last = None if last is None else last.year
         self._near = None
         if self._library.relevance.enabled:
             self._near = relevance.load(self._library.relevance, self.themes.lexicon, cache_dir)

@@ -31,14 +31,19 @@ def cutoff_of(text: str | int) -> datetime.date:
         raise ConfigError(f"dataset.library.period.cutoff: {error}.") from None
 
 
+def last_day(config: PeriodConfig) -> datetime.date | None:
+    """The last day of a configured period, None where it has no end; raises `ConfigError` as `cutoff_of` does."""
+    return None if config.cutoff is None else cutoff_of(config.cutoff)
+
+
 def require_dated(work: Work, config: PeriodConfig) -> None:
     """Raise `BadRow` where a work does not belong to the period: written after it, or without a date, unless that is accepted.
 
     A work of which only the year is known belongs to a period that ends in that year.
     """
-    if config.cutoff is None:
+    cutoff = last_day(config)
+    if cutoff is None:
         return
-    cutoff = cutoff_of(config.cutoff)
     if work.day is None and work.year is None:
         if config.unknown == "reject":
             raise BadRow("no date", "dataset.library.period.unknown=accept takes such works")

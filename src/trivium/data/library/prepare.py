@@ -1,6 +1,5 @@
 """Preparation of a library: passages of works, conversations about them, dated questions, ordinary talk; split and mixed."""
 
-import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from trivium.data.jsonl import atomic_writer, make_folder, read_samples, to_line
 from trivium.data.library import dated, dialogue, passages, works, world
 from trivium.data.library.dated import DatedFact
 from trivium.data.library.kin import kin
+from trivium.data.library.period import last_day
 from trivium.data.progress import Progress, quiet
 from trivium.data.rejects import Rejects
 from trivium.errors import DataError
@@ -118,7 +118,7 @@ def _held_facts(config: DatasetConfig, facts: Sequence[DatedFact], rejects: Reje
     own = config.library.period.facts is not None
     groups = [fact.group for fact in facts]
     mask = _split(config, groups) if own else _held_out(config, groups)
-    last = cutoff(config)
+    last = last_day(config.library.period)
     sides = {fact.known_by(last) for fact, held in zip(facts, mask, strict=True) if held} if last is not None else set()
     if own and last is not None and len(sides) < 2:
         rejects.note(
@@ -154,19 +154,13 @@ def _facts(config: DatasetConfig) -> list[DatedFact]:
     period = config.library.period
     if period.facts is not None:
         return dated.load(Path(period.facts), "dataset.library.period.facts")
-    return world.facts(config.library.world) if config.generator is not None and cutoff(config) else []
-
-
-def cutoff(config: DatasetConfig) -> datetime.date | None:
-    """The last day of the period, None where it has no end."""
-    said = config.library.period.cutoff
-    if said is None:
-        return None
-    return dated.day_of(said, last=True)
+    return (
+        world.facts(config.library.world) if config.generator is not None and config.library.period.cutoff is not None else []
+    )
 
 
 def _period_rows(config: DatasetConfig, persona: Persona, facts: list[DatedFact], room: int) -> list[Sample]:
-    last = cutoff(config)
+    last = last_day(config.library.period)
     count = round(room * config.library.period.share)
     return list(period_rows(facts, last, persona, count, config.seed)) if last is not None and count else []
 
@@ -212,7 +206,7 @@ def _write(config: DatasetConfig, parts: Parts, out: Path) -> None:
         with atomic_writer(out / f"{name}.jsonl") as file:
             for row in getattr(parts, name):
                 file.write(to_line(row))
-    last = cutoff(config)
+    last = last_day(config.library.period)
     if last is not None and parts.facts:
         write_json(out / "period.json", {"cutoff": last.isoformat(), "facts": [fact.to_dict() for fact in parts.facts]})
 
