@@ -66,7 +66,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_the_run_ends_with_its_table_and_samples(run: Run) -> None:
     _, done = run
     assert done.returncode == 0, done.stderr
-    for word in ("before and after", "plain", "shuffled", "keyword", "temporal", "multi-"):
+    for word in ("before and after", "plain", "shuffled", "key-", "temporal", "multi-"):
         assert word.lower() in done.stdout.lower(), word
     assert "Traceback" not in done.stderr
 

@@ -1,5 +1,6 @@
 """What a run shows in the terminal: a line per stage, a live bar while it works, one table at the end."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+_FILE_WIDTH = 160
 Update = Callable[[int, int, Mapping[str, float]], None]
 """Progress so far: steps done, steps in all, latest metrics."""
 
@@ -17,7 +19,7 @@ class Screen:
     """The run's terminal output."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or _console()
 
     def say(self, text: str) -> None:
         """One plain line."""
@@ -59,10 +61,19 @@ class Screen:
             title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
         )
         for i, column in enumerate(columns):
-            table.add_column(column, justify="left" if left or i == 0 else "right", overflow="fold")
+            longest = max(map(len, column.split()), default=0)
+            table.add_column(column, justify="left" if left or i == 0 else "right", overflow="fold", min_width=longest)
         for row in rows:
             table.add_row(*map(_cell, row))
         self.console.print(table)
+
+
+def _console() -> Console:
+    """As wide as the terminal; a file or a pipe has no width, so nothing is folded there."""
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _FILE_WIDTH
+    return console
 
 
 def _cell(text: str) -> Text:
