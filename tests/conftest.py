@@ -83,3 +83,28 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
             rows.append(Sample(id=f"{name}-{i}", text=text, title=f"item {i}", authority=authority, entropy=entropy))
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row.to_dict()) + "\n" for row in rows), encoding="utf-8")
     return folder
+
+
+# --- searches --------------------------------------------------------------------------------------------------------
+
+SMALL_MODEL = {"max_steps": 2, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+SMALL_TEXT = {"vocab_size": 300, "batch_size": 4, "facts": 4, "copies": 1}
+FAST = (
+    *(f"model.build.{key}={value}" for key, value in {**SMALL_MODEL, **SMALL_TEXT}.items()),
+    *(f"dataset.world.{key}=8" for key in ("disputed", "coordinated_only", "corrected")),
+    "adapter.r=2",
+    "method.max_steps=2",
+    "method.total_batch_size=2",
+    "method.learning_rate=0.5",
+    "evaluation.suites=[small_world]",
+    "evaluation.perplexity=false",
+    "evaluation.bootstrap_samples=100",
+    "sweep.confirm=0",
+)
+"""A trial of a second."""
+
+
+@pytest.fixture(scope="session")
+def fast(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Words for a search with trials of a second, which records nothing; base model and data are made once for all tests."""
+    return [*FAST, "tracking=none", f"cache_dir={tmp_path_factory.mktemp('cache')}"]

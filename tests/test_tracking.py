@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from trivium.errors import GateError, TrackingError
+from trivium.errors import GateError, Pruned, TrackingError
 from trivium.schema import Config, MlflowTracking, WandbTracking
 from trivium.tracking import JsonlTracker, open_tracker
+from trivium.tracking.store import connect
+from trivium.trial import Place
 
 Call = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -64,6 +66,93 @@ def test_a_gate_that_fails_marks_the_run(tracked: Config, tmp_path: Path) -> Non
         raise GateError("poor")
     run = mlflow.MlflowClient(tracked.tracking.uri).get_run(str(tracker.run_id))
     assert (run.info.status, run.data.tags["status"]) == ("FAILED", "gate_failed")
+
+
+@pytest.mark.parametrize(("error", "status", "told"), [(Pruned, "KILLED", "pruned"), (KeyboardInterrupt, "FAILED", "failed")])
+def test_an_end_before_its_time_ends_the_arms_too(
+    tracked: Config, tmp_path: Path, error: type[BaseException], status: str, told: str
+) -> None:
+    with pytest.raises(error), open_tracker(tracked, tmp_path / "run", "one") as tracker:
+        done = tracker.child("done", tmp_path / "done")
+        done.finish("ok")
+        arm = tracker.child("arm", tmp_path / "arm")
+        raise error("early")
+    client = connect(tracked.tracking).client
+    runs = [client.get_run(str(run_id)) for run_id in (tracker.run_id, arm.run_id, done.run_id)]
+    assert [run.info.status for run in runs] == [status, status, "FINISHED"]
+    assert [run.data.tags["status"] for run in runs] == [told, told, "ok"]
+
+
+PLACE = Place(tags={"study": "alpha", "trial": "0", "trivium.kind": "trial", "trivium.trial": "alpha/0"})
+
+
+def test_a_trial_is_recorded_below_its_study_and_left_open(tracked: Config, tmp_path: Path) -> None:
+    with open_tracker(tracked, tmp_path / "parent", "alpha") as parent:
+        pass
+    place = replace(PLACE, parent=parent.run_id)
+    with open_tracker(tracked, tmp_path / "run", "t000 alpha=1", place) as tracker:
+        tracker.params({"loss.alpha": 1.0, "sweep.n_trials": 12})
+        tracker.metrics({"loss": 0.5}, 3)
+    run = connect(tracked.tracking).client.get_run(str(tracker.run_id))
+    assert (run.info.status, run.info.run_name, run.data.tags["status"]) == ("RUNNING", "t000 alpha=1", "ok")
+    assert run.data.params == {"loss.alpha": "1.0"}
+    assert run.data.metrics == {"loss": 0.5}
+    assert {**place.tags, "mlflow.parentRunId": parent.run_id}.items() <= run.data.tags.items()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_trial_that_has_a_run_goes_on_in_it(tracked: Config, tmp_path: Path, named: bool) -> None:
+    store = connect(tracked.tracking)
+    place = replace(PLACE, parent=store.client.create_run(store.experiment_id).info.run_id)
+    with pytest.raises(RuntimeError), open_tracker(tracked, tmp_path / "run", "before", place) as before:
+        before.params({"loss.alpha": 1.0})
+        raise RuntimeError("killed")
+    store.client.set_terminated(before.run_id, "FAILED")
+    place = replace(place, run_id=before.run_id) if named else place
+    with open_tracker(tracked, tmp_path / "run", "after", place) as tracker:
+        assert store.client.get_run(str(tracker.run_id)).info.status == "RUNNING"
+        assert "status" not in store.client.get_run(str(tracker.run_id)).data.tags
+        tracker.params({"loss.alpha": 2.0, "seed": 1})
+    run = store.client.get_run(str(tracker.run_id))
+    assert tracker.run_id == before.run_id
+    assert (run.info.run_name, run.data.tags["status"]) == ("after", "ok")
+    assert run.data.params == {"loss.alpha": "1.0", "seed": "1"}
+
+
+def test_a_trial_does_without_a_server_that_is_not_there(
+    tracked: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = replace(tracked, tracking=MlflowTracking(uri="http://127.0.0.1:9", timeout=1))
+    for place in (PLACE, replace(PLACE, run_id="0" * 32)):
+        caplog.clear()
+        with open_tracker(away, tmp_path / "run", "t000", place) as tracker:
+            tracker.metrics({"loss": 0.5}, 3)
+        (warning,) = [r.getMessage() for r in caplog.records if r.name.startswith("trivium")]
+        assert warning.startswith("MLflow at http://127.0.0.1:9 cannot be used") and warning.endswith(
+            "The trial goes on without."
+        )
+        assert tracker.run_id is None
+    assert [line["metrics"] for line in read_jsonl(tmp_path / "run" / "metrics.jsonl") if "metrics" in line] == [
+        {"loss": 0.5}
+    ] * 2
+
+
+def test_a_trial_whose_run_was_lost_goes_on_without(tracked: Config, tmp_path: Path) -> None:
+    with open_tracker(tracked, tmp_path / "run", "t000", replace(PLACE, run_id="0" * 32)) as tracker:
+        tracker.metrics({"loss": 0.5}, 3)
+    assert tracker.run_id is None
+
+
+def test_records_go_out_together_and_in_order(tracked: Config, tmp_path: Path) -> None:
+    with open_tracker(tracked, tmp_path / "run", "one") as tracker:
+        for step in range(1500):
+            tracker.metrics({"loss": float(step), "inf": float("inf")}, step)
+        tracker.tag("word", "first")
+        tracker.tag("word", "second")
+    client = connect(tracked.tracking).client
+    assert [metric.step for metric in client.get_metric_history(str(tracker.run_id), "loss")] == list(range(1500))
+    assert client.get_run(str(tracker.run_id)).data.metrics == {"loss": 1499.0}
+    assert client.get_run(str(tracker.run_id)).data.tags["word"] == "second"
 
 
 def test_a_locked_database_is_one_sentence(tracked: Config, tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from trivium.arms import Arm, plan
 from trivium.compose import CONFIG_NAME, conf_dir, files_explained, hydra_at, register_schemas
 from trivium.errors import ConfigError, Interrupted, TriviumError
 from trivium.overrides import checked, is_override, key_of, loosen
+from trivium.result import Result
 from trivium.schema import Config
 
-Task = Callable[[Config, list[Arm], Path, str], None]
+Task = Callable[[Config, list[Arm], Path, str], Result | None]
 """Configuration, its arms, the run's folder, and the run's name: what differs from the experiment as it is shipped."""
 
 
@@ -73,10 +74,34 @@ def _precheck(args: list[str]) -> list[str]:
         if len(fixed) < len(ours) and not _multirun(args):
             several = [o for o in ours if values[o] is not None]
             raise ConfigError([f"{o}: several values need -m, one run for each; a list is written [1,2]." for o in several])
+        if _is_search(fixed):
+            if not _multirun(args):
+                raise ConfigError("a sweep is a search over many runs: add -m, for example trivium -m sweep=alpha.")
+            return _loosened(args, overrides)  # the sweeper checks its space, its objectives and what it fixes together
+        if endless := [o for o in ours if values[o] == []]:
+            raise ConfigError(
+                [f"{o}: an interval is searched, not listed; choose a sweep, as in -m sweep=alpha {o}." for o in endless]
+            )
         for one in [fixed, *([*fixed, word] for words in values.values() for word in words or ())]:
             config = checked(one, config_dir)
         plan(config, fixed, lambda changed: checked(changed, config_dir))
+    return _loosened(args, overrides)
+
+
+def _loosened(args: list[str], overrides: list[str]) -> list[str]:
     return [loosen(arg) if arg in overrides else arg for arg in args]
+
+
+def _is_search(overrides: list[str]) -> bool:
+    """Whether a sweep is chosen that keeps a study."""
+    chosen = [o.split("=", 1)[1] for o in overrides if key_of(o) == "sweep"]
+    return bool(chosen) and chosen[-1] != "none"
+
+
+def config_dir_of(composed: Any) -> Path | None:
+    """The user's own `--config-dir` of a composed configuration with Hydra's part."""
+    sources = composed.hydra.runtime.config_sources
+    return next((Path(source.path) for source in sources if source.provider == "command-line"), None)
 
 
 _FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p")
@@ -137,27 +162,44 @@ def _run_hydra(args: list[str]) -> int:
     return _say([f"runs that failed: {len(failures)}."], getattr(failures[0], "exit_code", TriviumError.exit_code))
 
 
-def _job(failures: list[Exception], config_dir: Path | None) -> Callable[[Any], None]:
-    def job(_composed: Any) -> None:
+def _job(failures: list[Exception], config_dir: Path | None) -> Callable[[Any], float | list[float] | None]:
+    """What Hydra calls for every run; it returns the objectives of `sweep`, as other sweepers of Hydra's want them."""
+
+    def job(_composed: Any) -> float | list[float] | None:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
+        from trivium.sweep.worker import STUDY, work
+
         logging.getLogger("torch").setLevel(logging.WARNING)  # it tells its cache statistics at exit
         settings = HydraConfig.get()
+        if study := os.environ.get(STUDY):
+            work(Path(study))
+            return None
         overrides = list(settings.overrides.task)
         out = Path(settings.runtime.output_dir)
         try:
             config = checked(overrides, config_dir)
             arms = plan(config, overrides, lambda changed: checked(changed, config_dir))
-            TASKS[config.task](config, arms, out, _label(config, overrides))
+            result = TASKS[config.task](config, arms, out, _label(config, overrides))
+            return _objectives(config, result)
         except (TriviumError, OSError) as error:
             failures.append(error)
             if settings.mode == RunMode.MULTIRUN:
                 _say([f"{out}: {problem}" for problem in _problems(error)], 1)
             if isinstance(error, Interrupted):
                 raise KeyboardInterrupt from error  # Hydra would go on to the next run
+        return None
 
     return job
+
+
+def _objectives(config: Config, result: Result | None) -> float | list[float] | None:
+    wanted = list(config.sweep.objectives)
+    measured = result.metrics if result is not None else {}
+    if not wanted or not measured.keys() >= set(wanted):
+        return None
+    return measured[wanted[0]] if len(wanted) == 1 else [measured[name] for name in wanted]
 
 
 def _problems(error: Exception) -> list[str]:
@@ -171,10 +213,10 @@ def _label(config: Config, overrides: list[str]) -> str:
     return " ".join([config.name, *(o.lstrip("+") for o in overrides if key_of(o).split(".")[0] not in silent)])[:250]
 
 
-def _run(config: Config, arms: list[Arm], out: Path, label: str) -> None:
+def _run(config: Config, arms: list[Arm], out: Path, label: str) -> Result:
     from trivium.pipeline import run
 
-    run(config, arms, out, label)
+    return run(config, arms, out, label)
 
 
 def _audit(config: Config, _arms: list[Arm], out: Path, label: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from trivium.acquire import place
 from trivium.binding import Problems, bind_fields, nearest
 from trivium.errors import ConfigError, ModelError
-from trivium.schema import STAGES, TEXT_FILES, Config, GrpoMethod, SftMethod, UniformLoss
+from trivium.schema import STAGES, TEXT_FILES, Config, GrpoMethod, SftMethod, SweepConfig, UniformLoss
 
 
 def bind(composed: Mapping[str, Any]) -> Config:
@@ -28,6 +28,15 @@ def bind(composed: Mapping[str, Any]) -> Config:
     if problems:
         raise ConfigError(problems)
     return typing.cast(Config, config)
+
+
+def bind_sweep(data: Mapping[str, Any]) -> SweepConfig:
+    """A sweep's settings from plain data that were checked before; raises `ConfigError` where they were spoilt since."""
+    problems = Problems()
+    sweep = bind_fields(SweepConfig, data, "sweep", problems)
+    if problems:
+        raise ConfigError(problems)
+    return typing.cast(SweepConfig, sweep)
 
 
 def _read_what_is_fetched(config: Config) -> None:

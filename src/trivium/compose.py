@@ -10,7 +10,9 @@ from typing import Any
 from trivium.errors import ConfigError
 from trivium.schema import VARIANTS, Config
 
-GROUPS = (*(f.name for f in fields(Config) if is_dataclass(f.type) or f.name in VARIANTS), "preset", "pairing", "experiment")
+WHOLE = ("preset", "pairing", "experiment", "sweep")
+"""Groups whose options may set any key."""
+GROUPS = (*(f.name for f in fields(Config) if (is_dataclass(f.type) or f.name in VARIANTS) and f.name not in WHOLE), *WHOLE)
 """Config groups, in the order of the defaults list."""
 
 CONFIG_NAME = "config"
@@ -42,7 +44,7 @@ def register_schemas() -> None:
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
-    root = {key: value for key, value in defaults_of(Config).items() if key not in GROUPS}
+    root = {key: value for key, value in defaults_of(Config).items() if key not in GROUPS or key in WHOLE}
     store.store(name="schema", node=root, replace=True)
     for field in fields(Config):
         if field.name in VARIANTS:
@@ -54,10 +56,14 @@ def register_schemas() -> None:
 
 @contextmanager
 def hydra_at(config_dir: Path | None = None) -> Iterator[None]:
-    """Hydra initialised on the shipped vocabulary and on the user's own, outside of `hydra.main`."""
+    """Hydra initialised on the shipped vocabulary, unless `hydra.main` has done so for this process."""
     from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
 
     register_schemas()
+    if GlobalHydra.instance().is_initialized():
+        yield
+        return
     with initialize_config_dir(str(conf_dir()), job_name="trivium"):
         yield
 

@@ -37,6 +37,10 @@ class Interrupted(TriviumError):
     """SIGTERM or Ctrl-C: what was done is saved; the message says how to go on."""
 
 
+class Pruned(TriviumError):
+    """A trial was given up as hopeless; what it found so far is kept."""
+
+
 class GateError(TriviumError):
     """A gate failed: data distribution, contamination, audit."""
 

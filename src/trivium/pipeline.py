@@ -10,14 +10,19 @@ from trivium import stages, summary
 from trivium.arms import Arm
 from trivium.artifact import MANIFEST, write_json
 from trivium.console import Screen
-from trivium.errors import GateError
+from trivium.errors import GateError, Pruned
 from trivium.recording import recorded
 from trivium.result import Result
 from trivium.schema import Config, DatasetConfig, FullAdapter, GrpoMethod, NoneConfig, PersonaEvaluation
 from trivium.tracking import Tracker, open_tracker
+from trivium.trial import Trial
 
 if TYPE_CHECKING:
     from trivium.evaluation import EvalItems, Scores
+    from trivium.evaluation.probe import Watch
+
+ESTIMATE = "trial/estimate"
+"""The objective of a trial, estimated while it trains."""
 
 
 @dataclass
@@ -47,6 +52,7 @@ class Session:
     screen: Screen
     result: Result
     tracker: Tracker
+    trial: Trial | None = None
 
     @property
     def main(self) -> Work:
@@ -58,22 +64,26 @@ class Session:
         return f"arms/{work.arm.name}/" if len(self.works) > 1 else ""
 
 
-def run(config: Config, arms: list[Arm], out: Path, label: str) -> None:
+def run(config: Config, arms: list[Arm], out: Path, label: str, trial: Trial | None = None) -> Result:
     """`task=run`: every stage asked for, then the summary.
 
-    Raises the `TriviumError` that ended the run; `result.json` tells the same.
+    As a trial of a search, the run reports estimates of the objective while its main arm trains, and goes without the audits
+    before it. Raises the `TriviumError` that ended the run, `Pruned` among them; `result.json` tells the same.
     """
     screen, result = Screen(), Result(config.task, config.name)
-    with recorded(config, out, result), open_tracker(config, out, label) as tracker:
+    with recorded(config, out, result), open_tracker(config, out, label, trial.place if trial else None) as tracker:
+        if trial is not None:
+            trial.started(tracker.run_id)
         _require_device(config)
         result.mlflow_run_id = tracker.run_id
         tracker.params(summary.flatten(asdict(config)))
-        session = Session(config, out, _works(arms, out, tracker), screen, result, tracker)
+        session = Session(config, out, _works(arms, out, tracker), screen, result, tracker, trial)
         try:
             for name in config.stages:
                 _stage(session, name)
         finally:
             _finish(session)
+    return result
 
 
 def run_audit(config: Config, out: Path, label: str) -> None:
@@ -122,8 +132,8 @@ def _stage(session: Session, name: str) -> None:
     started = time.monotonic()
     try:
         status, note, manifest = STAGES[name](session)
-    except BaseException:
-        session.result.stage(name, "failed", time.monotonic() - started)
+    except BaseException as error:
+        session.result.stage(name, "pruned" if isinstance(error, Pruned) else "failed", time.monotonic() - started)
         raise
     session.result.stage(name, status, time.monotonic() - started, manifest)
     session.result.write(session.out)
@@ -196,9 +206,11 @@ def _start_from(session: Session, work: Work) -> None:
 
 def _train_one(session: Session, work: Work) -> None:
     config, prepared = work.arm.config, _prepared(work)
-    _audit_before(session, work)
+    if session.trial is None:
+        _audit_before(session, work)
+    watch = _watch(session, work)
     with session.screen.bar(f"training {work.arm.name}") as update:
-        work.tuned = stages.train(config, work.base, prepared, work.out, work.tracker, update)
+        work.tuned = stages.train(config, work.base, prepared, work.out, work.tracker, update, watch)
     whole_model = isinstance(config.adapter, FullAdapter)
     work.tracker.artifact(work.tuned.folder / MANIFEST if whole_model else work.tuned.folder)
     session.result.add(work.tuned.manifest.metrics, session.prefix(work))
@@ -210,6 +222,20 @@ def _train_one(session: Session, work: Work) -> None:
             telling.tell_prompts(work.tuned.manifest.metrics, session.screen)
             telling.tell_gold(config, session.screen)
             telling.tell_embedded(config, session.screen)
+
+
+def _watch(session: Session, work: Work) -> "Watch | None":
+    """What looks at the main arm of a trial while it trains."""
+    config, trial = work.arm.config, session.trial
+    if trial is None or trial.every is None or not work.arm.main or isinstance(config.evaluation, NoneConfig):
+        return None
+    from trivium.evaluation import probe
+
+    def note(value: float, step: int) -> None:
+        session.tracker.metrics({ESTIMATE: value}, step)
+        session.result.add({ESTIMATE: value, "trial/step": float(step)})
+
+    return probe.watch(trial, *_ask_base(session, work), *stages.how_asked(config), note)
 
 
 def _audit_before(session: Session, work: Work) -> None:
@@ -267,17 +293,26 @@ def _evaluate_one(session: Session, work: Work) -> None:
     config, prepared = work.arm.config, _prepared(work)
     if not work.base[0]:
         work.origin = work.base = stages.base_model(config, session.screen)
-    work.items = evaluation.load_items(config.evaluation, config.dataset, prepared.folder)
-    summary.judge_contamination(config.dataset.contamination.mode, work.items, session.screen if work.arm.main else None)
+    items, base = _ask_base(session, work)
     with session.screen.bar(f"evaluating {work.arm.name}"):
-        base = stages.evaluate(config, work.origin, prepared, work.items, None)
-        work.scores = stages.evaluate(config, work.base, prepared, work.items, work.tuned, work.out / "evaluation")
-    work.base_scores = base
-    metrics = evaluation.compare(work.scores, base, work.items.parts, config.evaluation)
+        work.scores = stages.evaluate(config, work.base, prepared, items, work.tuned, work.out / "evaluation")
+    metrics = evaluation.compare(work.scores, base, items.parts, config.evaluation)
     work.tracker.artifact(work.out / "evaluation")
     session.result.add(metrics, session.prefix(work))
     if work.arm.main:
         session.result.add(metrics)
+
+
+def _ask_base(session: Session, work: Work) -> "tuple[EvalItems, Scores]":
+    """The items of an arm's evaluation, and what the base model answers; both once."""
+    config, prepared = work.arm.config, _prepared(work)
+    if work.items is None:
+        work.items = stages.items_of(config, prepared)
+        summary.judge_contamination(config.dataset.contamination.mode, work.items, session.screen if work.arm.main else None)
+    if work.base_scores is None:
+        with session.screen.bar("evaluating the base model"):
+            work.base_scores = stages.evaluate(config, work.origin, prepared, work.items, None)
+    return work.items, work.base_scores
 
 
 STAGES: dict[str, Callable[[Session], Outcome]] = {
@@ -316,7 +351,7 @@ def _finish(session: Session) -> None:
         if work.tracker is not session.tracker:
             work.tracker.metrics(session.result.of_arm(work.arm.name))
             work.tracker.finish("ok" if work.scores is not None or work.tuned is not None else "failed")
-    session.tracker.metrics(session.result.of_run())
+    session.tracker.metrics({name: value for name, value in session.result.of_run().items() if name != ESTIMATE})
 
 
 def _require_device(config: Config) -> None:

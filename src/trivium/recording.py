@@ -9,8 +9,8 @@ from pathlib import Path
 
 from trivium import summary
 from trivium.artifact import MANIFEST
-from trivium.errors import ConfigError, GateError, Interrupted
-from trivium.result import Result
+from trivium.errors import ConfigError, Interrupted
+from trivium.result import Result, status_of
 from trivium.schema import Config
 
 
@@ -34,7 +34,7 @@ def _told(out: Path, result: Result) -> Iterator[None]:
         result.status, result.error = "failed", _resume_sentence(out)
         raise Interrupted(result.error) from None
     except BaseException as error:
-        result.status = "gate_failed" if isinstance(error, GateError) else "failed"
+        result.status = status_of(error)
         result.error = str(error) or type(error).__name__
         raise
     finally:

@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from trivium.artifact import write_json
+from trivium.errors import GateError, Pruned
+
+
+def status_of(error: BaseException) -> str:
+    """What a run that ends with this error is called."""
+    return "pruned" if isinstance(error, Pruned) else "gate_failed" if isinstance(error, GateError) else "failed"
 
 
 @dataclass
 class Result:
-    """A run's outcome: `status` is ok, failed or gate_failed (running while it lasts); `metrics` is flat."""
+    """A run's outcome: `status` is ok, failed, pruned or gate_failed (running while it lasts); `metrics` is flat."""
 
     task: str
     name: str
@@ -22,7 +28,7 @@ class Result:
     verdicts: dict[str, str] = field(default_factory=dict)
 
     def stage(self, name: str, status: str, seconds: float, manifest: Path | None = None) -> None:
-        """Note a stage: `status` is done, reused, skipped or failed."""
+        """Note a stage: `status` is done, reused, skipped, pruned or failed."""
         self.stages[name] = {
             "status": status,
             "seconds": round(seconds, 3),

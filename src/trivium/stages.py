@@ -11,6 +11,7 @@ from trivium.acquire import place
 from trivium.artifact import Manifest, cached, code_hash, file_hash, key_of, receipt, seal, tree_hash, valid, write_json
 from trivium.console import Screen, Update
 from trivium.errors import ConfigError
+from trivium.kept import Kept
 from trivium.models.load import weights_dir
 from trivium.schema import (
     ChatConfig,
@@ -29,6 +30,9 @@ from trivium.tracking import Recorder
 if TYPE_CHECKING:
     from trivium.data.progress import Progress
     from trivium.evaluation import EvalItems, Scores
+    from trivium.evaluation.items import Measure
+    from trivium.evaluation.probe import Watch
+    from trivium.evaluation.run import Evaluation
 
 
 @dataclass(frozen=True)
@@ -162,8 +166,18 @@ def base_model(config: Config, screen: Screen) -> tuple[str, str]:
     return str(folder), key
 
 
-def train(config: Config, base: tuple[str, str], prepared: Product, out: Path, record: Recorder, update: Update) -> Product:
+def train(
+    config: Config,
+    base: tuple[str, str],
+    prepared: Product,
+    out: Path,
+    record: Recorder,
+    update: Update,
+    watch: "Watch | None" = None,
+) -> Product:
     """The tuned weights, under `out/adapter` or `out/model`; an interrupted training goes on from its last checkpoint.
+
+    `watch` looks at the model meanwhile; the weights are the same with it and without.
 
     Raises `ConfigError` rather than to overwrite the weights of another finished training.
     """
@@ -185,7 +199,7 @@ def train(config: Config, base: tuple[str, str], prepared: Product, out: Path, r
             "hydra.run.dir, or remove that folder to train anew."
         )
     method = importlib.import_module(f"trivium.backends.{config.backend.name}.{config.method.name}")
-    metrics = method.train(config, base[0], prepared.folder, out, record=record, progress=update)
+    metrics = method.train(config, base[0], prepared.folder, out, record=record, progress=update, watch=watch)
     files = [path for path in folder.rglob("*") if path.is_file()]
     return Product(folder, seal(folder, "train", key, files, metrics), False)
 
@@ -203,6 +217,18 @@ def merged(config: Config, base: tuple[str, str], tuned: Product, out: Path, scr
 
     cached(out / "merged", "merge", key, make)
     return str(out / "merged"), key
+
+
+_items: "Kept[EvalItems]" = Kept(4)
+"""Of several arms, and of the trials before."""
+
+
+def items_of(config: Config, prepared: Product) -> "EvalItems":
+    """What the evaluation asks, without what training has seen; gathered once in a process for the same data and settings."""
+    from trivium.evaluation import load_items
+
+    key = key_of(config.evaluation, _own_files(*config.evaluation.suites), config.dataset, prepared.key)
+    return _items.get(key, lambda: load_items(config.evaluation, config.dataset, prepared.folder))
 
 
 def evaluate(
@@ -276,12 +302,17 @@ def _score(config: Config, base: str, items: "EvalItems", tuned: Product | None)
     respondent = TorchRespondent(
         model, tokenizer, config.dataset.chat, config.hardware.eval_batch_tokens, config.model.max_length
     )
+    return score(respondent, items, *how_asked(config))
+
+
+def how_asked(config: Config) -> tuple["Evaluation", "Measure | None"]:
+    """The evaluation with the length that answers may have, and what measures answers to held-out questions."""
     if not isinstance(config.evaluation, CoherenceEvaluation):
-        return score(respondent, items, config.evaluation)
+        return config.evaluation, None
     from trivium.evaluation.answers import measure
 
     longest = config.evaluation.max_new_tokens or getattr(config.method, "max_completion_length", None)
-    return score(respondent, items, replace(config.evaluation, max_new_tokens=longest), measure(config))
+    return replace(config.evaluation, max_new_tokens=longest), measure(config)
 
 
 def _what_is_asked(prepared: Product, items: "EvalItems") -> tuple[Any, ...]:

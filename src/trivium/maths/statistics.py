@@ -1,4 +1,4 @@
-"""Bootstrap intervals: percentile intervals over seeded resamples of items (Efron, 1979), vectorised."""
+"""Intervals: percentiles over seeded resamples of items (bootstrap, Efron 1979), and Student's t over few seeds."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -48,6 +48,24 @@ def mean(values: npt.ArrayLike, samples: int, confidence: float, seed: int) -> E
 def difference(a: npt.ArrayLike, b: npt.ArrayLike, samples: int, confidence: float, seed: int) -> Estimate:
     """The mean of a − b of the same N items, resampled in pairs."""
     return mean(np.asarray(a, np.float64) - np.asarray(b, np.float64), samples, confidence, seed)
+
+
+def t_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
+    """The mean of few independent values (N,), such as one for each seed, and Student's t interval around it.
+
+    One value has no interval: its ends are infinite.
+
+    >>> [round(x, 3) for x in t_interval([0.4, 0.5, 0.6])]
+    [0.5, 0.252, 0.748]
+    """
+    from scipy.stats import t  # type: ignore[import-untyped]
+
+    found = np.asarray(values, np.float64)
+    middle = float(found.mean())
+    if len(found) < 2:
+        return Estimate(middle, -np.inf, np.inf)
+    half = float(t.ppf((1 + confidence) / 2, len(found) - 1) * found.std(ddof=1) / np.sqrt(len(found)))
+    return Estimate(middle, middle - half, middle + half)
 
 
 def resampled_means(columns: Floats, samples: int, seed: int) -> Floats:

@@ -36,11 +36,14 @@ from trivium.schema.machine import BackendConfig, HardwareConfig
 from trivium.schema.method import LOSS_TYPES, GrpoMethod, SftMethod, WarmStart
 from trivium.schema.model import FullAdapter, LoraAdapter, ModelConfig, TinyBuild
 from trivium.schema.reward import RewardConfig, ScorerConfig, ScorersConfig, TermConfig
+from trivium.schema.sweep import PRUNERS, SAMPLERS, SweepConfig
 from trivium.schema.tracking import MlflowTracking, WandbTracking
 
 __all__ = [
     "BANDS",
     "LOSS_TYPES",
+    "PRUNERS",
+    "SAMPLERS",
     "STAGES",
     "TASKS",
     "TEXT_FILES",
@@ -87,6 +90,7 @@ __all__ = [
     "ScorerConfig",
     "ScorersConfig",
     "SftMethod",
+    "SweepConfig",
     "TemplateGenerator",
     "TermConfig",
     "ThemesConfig",

@@ -13,6 +13,7 @@ from trivium.schema.machine import BackendConfig, HardwareConfig
 from trivium.schema.method import GrpoMethod, SftMethod
 from trivium.schema.model import FullAdapter, LoraAdapter, ModelConfig
 from trivium.schema.reward import RewardConfig
+from trivium.schema.sweep import SweepConfig
 from trivium.schema.tracking import MlflowTracking, WandbTracking
 
 
@@ -44,6 +45,7 @@ class Config:
     evaluation: Any = opt(EvaluationConfig, "Measured how.")
     export: NoneConfig = opt(NoneConfig, "Exported as what.")
     tracking: Any = opt(MlflowTracking, "Recorded where.")
+    sweep: SweepConfig = opt(SweepConfig, "Searched how, with -m.")
 
 
 VARIANTS: dict[str, dict[str, type]] = {

@@ -1,6 +1,7 @@
 """Which tokens carry loss: all, all of the assistant's, or those of its last turn."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,14 @@ def test_a_talk_whose_last_turn_is_cut_off_is_dropped_and_counted(tokenizer: Any
     assert (len(rows), rows.dropped) == (1, 1)
     assert learnt(tokenizer, rows) == "The late one."
     assert len(rows_of(tokenizer, tmp_path, TALK, longest=first)) == 1, "its first answer would be learnt otherwise"
+
+
+def test_the_next_training_is_given_the_same_rows_and_others_their_own(tokenizer: Any, tmp_path: Path) -> None:
+    rows = rows_of(tokenizer, tmp_path, TALK, longest=Config().model.max_length)
+    assert tokenise(replace(Config(), seed=5), tokenizer, tmp_path / "train.jsonl") is rows
+    assert learnt(tokenizer, rows_of(tokenizer, tmp_path, TALK[:3])) == "The late one.", "the file was written anew"
+    for change in ({"longest": 9}, {"completion_only_loss": True}, {"assistant_only_loss": False}):
+        assert rows_of(tokenizer, tmp_path, TALK, **change) != rows
 
 
 def test_a_line_that_was_not_prepared_is_named(tokenizer: Any, tmp_path: Path) -> None:

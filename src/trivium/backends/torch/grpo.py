@@ -22,9 +22,11 @@ from trivium.backends.torch.callbacks import Progress, Reporter, StopOnSignal
 from trivium.backends.torch.careful import CarefulTrainer
 from trivium.backends.torch.gold import GoldWatch, Tables
 from trivium.backends.torch.interrupt import Stop, graceful_stop
+from trivium.backends.torch.watch import Watcher, freed
 from trivium.data import chat
 from trivium.data.jsonl import read_samples
 from trivium.errors import DataError
+from trivium.evaluation.probe import Watch
 from trivium.maths.advantages import NORMALIZE_THEN_SUM, SUM_THEN_NORMALIZE
 from trivium.models.adapters import attach
 from trivium.models.load import load_base, load_tokenizer, load_trainable, weights_dir
@@ -69,7 +71,17 @@ class Questions:
         return {"train/prompts_seen": float(seen), "train/prompts_share": seen / len(self.train)}
 
 
-def train(config: Config, base: str, prepared: Path, out: Path, *, record: Recorder, progress: Progress) -> dict[str, float]:
+@freed()
+def train(
+    config: Config,
+    base: str,
+    prepared: Path,
+    out: Path,
+    *,
+    record: Recorder,
+    progress: Progress,
+    watch: Watch | None = None,
+) -> dict[str, float]:
     """Train `base` on the rewards, after a warm start if one is configured; returns the final metrics.
 
     Writes `out/adapter` (PEFT) or `out/model`, and `out/checkpoints`; an interrupted training of the same
@@ -83,15 +95,17 @@ def train(config: Config, base: str, prepared: Path, out: Path, *, record: Recor
         tokenizer = load_tokenizer(config.model, base)
         trainer, board = build(config, base, start, out / sft.CHECKPOINTS, questions, composition, tokenizer)
         note = trainer.folder / FIRST_LOOK
-        watch = GoldWatch(config, composition, questions.held_out, tokenizer, record, note)
+        gold = GoldWatch(config, composition, questions.held_out, tokenizer, record, note)
         record.metrics(questions.metrics(), 0)
         trainer.add_callback(Reporter(record.metrics, progress, shown))
         trainer.add_callback(StopOnSignal(stop, config.method.num_iterations))
         trainer.add_callback(Tables(board, record, config.method.completions_steps))
-        trainer.add_callback(watch)
+        trainer.add_callback(gold)
+        if watch is not None:
+            trainer.add_callback(Watcher(watch, config, tokenizer))
         metrics = _run(trainer, config.method, stop)
         sft.write_weights(trainer, out / weights_dir(config.adapter))
-    return {**warm, **questions.metrics(), **metrics, **watch.verdict(), **board.failure_metrics()}
+    return {**warm, **questions.metrics(), **metrics, **gold.verdict(), **board.failure_metrics()}
 
 
 def read_questions(config: Config, prepared: Path) -> Questions:

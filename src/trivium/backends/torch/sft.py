@@ -20,7 +20,9 @@ from trivium.backends.torch.careful import CarefulTrainer
 from trivium.backends.torch.dataset import Rows, to_dataset, tokenise
 from trivium.backends.torch.interrupt import Stop, graceful_stop
 from trivium.backends.torch.trainer import ProvenanceTrainer
+from trivium.backends.torch.watch import Watcher, freed
 from trivium.errors import ConfigError, DataError, Interrupted, TrainingError
+from trivium.evaluation.probe import Watch
 from trivium.maths.weights import Floats, Ints, Policy, draw, order, policy, weight_report
 from trivium.models.adapters import attach
 from trivium.models.load import MODEL_DIR, load_base, load_tokenizer, weights_dir
@@ -56,12 +58,23 @@ class Corpus:
         return weight_report(self.sample_weights(), np.asarray(self.rows.authority, np.float64), self.rows.supervised)
 
 
-def train(config: Config, base: str, prepared: Path, out: Path, *, record: Recorder, progress: Progress) -> dict[str, float]:
+@freed()
+def train(
+    config: Config,
+    base: str,
+    prepared: Path,
+    out: Path,
+    *,
+    record: Recorder,
+    progress: Progress,
+    watch: Watch | None = None,
+) -> dict[str, float]:
     """Fine-tune `base` on `prepared/train.jsonl`; returns the final metrics.
 
     Writes `out/adapter` (PEFT) or `out/model` (every weight), and `out/checkpoints`, from which a training of the same
     settings goes on exactly where it stopped. Raises `DataError`, `ModelError`, `ConfigError`, `TrainingError` when the loss
-    is not finite or the disk is full, and `Interrupted` after SIGTERM or Ctrl-C, with a checkpoint saved.
+    is not finite or the disk is full, and `Interrupted` after SIGTERM or Ctrl-C, with a checkpoint saved. `Pruned`, which
+    `watch` may raise, passes through; no checkpoint is kept then.
     """
     with graceful_stop() as stop, quiet(), memory_explained(config):
         trainer, corpus = build(config, base, prepared, out / CHECKPOINTS)
@@ -70,6 +83,8 @@ def train(config: Config, base: str, prepared: Path, out: Path, *, record: Recor
         weights = corpus.weight_metrics()
         record.metrics(weights, 0)
         keeper = _install(trainer, config.method, Reporter(record.metrics, progress), stop)
+        if watch is not None:
+            trainer.add_callback(Watcher(watch, config, trainer.processing_class))
         metrics = _run(trainer, keeper, stop)
         write_weights(trainer, out / weights_dir(config.adapter), keeper)
     return {**weights, **metrics, "train/samples": float(len(corpus.rows)), "train/dropped": float(corpus.rows.dropped)}

@@ -1,0 +1,1 @@
+"""Search over settings: one study, many trials, an answer with its uncertainty."""

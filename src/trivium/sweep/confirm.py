@@ -1,0 +1,127 @@
+"""After the search: the best point and the default, trained again with seeds that no trial had, so that luck shows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from trivium.errors import Interrupted, TriviumError
+from trivium.overrides import loosen
+from trivium.sweep import objectives, outcome
+from trivium.sweep.running import run_in
+from trivium.sweep.spec import ALONE, Check
+from trivium.sweep.study import Search
+from trivium.trial import Place
+
+FRESH = 10_000
+"""How far fresh seeds lie from those of the trials."""
+FRONT = 3
+"""Points of a Pareto front that are confirmed."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """A training to confirm: `which` is best, default or front-<n>."""
+
+    which: str
+    seed: int
+    overrides: list[str]
+    folder: Path
+
+
+class Confirming:
+    """A confirmation as its training sees it: recorded below the study, and never pruned."""
+
+    every: int | None = None
+    items = 0
+
+    def __init__(self, study: str, parent: str | None, again: Again, objective: str) -> None:
+        self.objective = objective
+        own = {
+            "study": study,
+            "trivium.kind": "confirm",
+            "confirm": again.which,
+            "trivium.trial": f"{study}/{again.folder.name}",
+        }
+        self.place = Place(parent, None, own)
+
+    def started(self, run_id: str | None) -> None:
+        """Nothing to remember."""
+
+    def report(self, value: float, step: int) -> None:
+        """Never asked."""
+
+
+def wanted(search: Search, seed: int) -> list[Again]:
+    """All trainings that confirm the study; `seed` is the experiment's own."""
+    points = dict(_points(search))
+    if not points:
+        return []
+    seeds = range(seed + FRESH, seed + FRESH + search.sweep.confirm)
+    home = search.spec.folder / "confirm"
+    return [Again(which, s, point, home / f"{which}-{s}") for s in seeds for which, point in [*points.items(), ("default", [])]]
+
+
+def _points(search: Search) -> Iterator[tuple[str, list[str]]]:
+    """What is confirmed: the best point, or the best of a front in each objective and the one between."""
+    complete = [trial for trial in search.trials("COMPLETE") if all(v <= 0 for v in trial.constraints.values())]
+    if not complete:
+        return
+    if len(search.sweep.objectives) == 1:
+        yield "best", search.study.best_trial.user_attrs["overrides"]
+        return
+    front = sorted(search.study.best_trials, key=lambda trial: trial.values[0])
+    chosen = {id(t): t for t in (front[0], front[len(front) // 2], front[-1])}
+    for i, trial in enumerate(list(chosen.values())[:FRONT]):
+        yield f"front-{i}", trial.user_attrs["overrides"]
+
+
+def done(again: Again, search: Search) -> bool:
+    """Whether a confirmation has its numbers, or has failed."""
+    return outcome.read(again.folder, replace(search.sweep, repeats=1)).state in ("complete", "failed")
+
+
+def confirm(search: Search, parent: str | None, check: Check) -> None:
+    """Do what no other process is doing already; each training is an ordinary run, skipped when it is done."""
+    from filelock import FileLock, Timeout
+
+    seed = check([*search.spec.fixed, ALONE]).seed
+    for again in wanted(search, seed):
+        if done(again, search):
+            continue
+        again.folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(again.folder.with_suffix(".lock"), timeout=0):
+                if not done(again, search):
+                    _train(again, search, parent, check)
+        except Timeout:
+            continue
+
+
+def _train(again: Again, search: Search, parent: str | None, check: Check) -> None:
+    config = replace(check([*search.spec.fixed, ALONE, *map(loosen, again.overrides)]), seed=again.seed)
+    hook = Confirming(search.spec.study, parent, again, next(iter(search.sweep.objectives)))
+    try:
+        run_in(config, again.folder, f"{again.which} seed={again.seed}", hook)
+    except Interrupted:
+        raise
+    except TriviumError:
+        return  # its result.json tells why; the report names it
+
+
+def base_metrics(search: Search, check: Check) -> dict[str, float]:
+    """What the evaluation gives of the base model, by metric; everything that trials share is made on the way, once.
+
+    Raises `ConfigError` for objectives that the evaluation does not give.
+    """
+    from trivium import evaluation, stages
+    from trivium.console import Screen
+    from trivium.errors import ConfigError
+
+    config, screen = check([*search.spec.fixed, ALONE]), Screen()
+    prepared, base = stages.prepare(config, screen), stages.base_model(config, screen)
+    items = evaluation.load_items(config.evaluation, config.dataset, prepared.folder)
+    scores = stages.evaluate(config, base, prepared, items, None)
+    measured = evaluation.compare(scores, scores, items.parts, config.evaluation)
+    if problems := list(objectives.missing(search.sweep, measured)):
+        raise ConfigError([f"sweep.objectives: {problem}" for problem in problems])
+    return measured

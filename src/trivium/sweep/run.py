@@ -1,0 +1,185 @@
+"""A search from the command line to its answer: the study, the workers, the confirmation, the report."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trivium.artifact import write_json
+from trivium.console import Screen
+from trivium.errors import ConfigError, Interrupted
+from trivium.overrides import checked
+from trivium.schema import Config
+from trivium.sweep import confirm, outcome, runs, spec
+from trivium.sweep.crew import POLL, Crew
+from trivium.sweep.follow import Follow
+from trivium.sweep.spec import ALONE, Spec
+from trivium.sweep.study import Search
+from trivium.sweep.worker import BASE
+
+if TYPE_CHECKING:
+    from trivium.sweep.report import Report
+
+Launch = Callable[[int, Path], None]
+"""Starts so many workers on the study in a folder by a launcher of Hydra's, and returns when all have left."""
+
+
+def sweep(
+    overrides: list[str], config_dir: Path | None, folder: Callable[[Config], Path], launch: Launch | None
+) -> "Report | None":
+    """Search, confirm and report; `launch` None starts worker processes on this machine.
+
+    The same command goes on with a study that was not finished. Raises `ConfigError`, `TrainingError` and `Interrupted`.
+    """
+    check = partial(checked, config_dir=config_dir)
+    asked = spec.plan(overrides, folder, config_dir, check)
+    config, screen = check([*asked.fixed, ALONE]), Screen()
+    _begin(asked, screen)
+    found = Search(asked, config.tracking)
+    _require_room(found)
+    parent = _parent(found, config)
+    screen.say(_heading(found))
+    try:
+        with screen.bar(f"sweep {asked.sweep.name}") as update:
+            follow = Follow(found, screen, lambda done, total: update(done, total, {}))
+            _work(found, follow, launch)
+            follow()
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; what was finished is kept: the same command goes on from there.") from None
+    finally:
+        _reconcile(found, parent)
+    return _answer(found, config, parent, screen)
+
+
+def _begin(asked: Spec, screen: Screen) -> None:
+    """Write `study.json`, or go on with the study that is there."""
+    if (asked.folder / spec.SPEC).is_file():
+        spec.require_same(asked, spec.load(asked.folder))
+        screen.say(f"going on with the study in {_shown(asked.folder)}")
+    asked.write()
+
+
+def _require_room(found: Search) -> None:
+    done = len(found.finished())
+    if done > found.total:
+        raise ConfigError(
+            f"sweep.n_trials={found.total} is below the {done} finished trials of the study {found.spec.study}; give at least "
+            f"{done}, or begin a new study beside it: sweep.study=<another name>."
+        )
+
+
+def _heading(found: Search) -> str:
+    sought = ", ".join(f"{direction} {metric}" for metric, direction in found.sweep.objectives.items())
+    over = ", ".join(f"{key}={text}" for key, text in found.sweep.params.items())
+    done = len(found.finished())
+    already = f", {done} done" if done else ""
+    return f"sweep {found.sweep.name}: {sought} over {over}; {found.total} trials{already}, in {_shown(found.spec.folder)}"
+
+
+def _shown(folder: Path) -> str:
+    return os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
+
+
+def _parent(found: Search, config: Config) -> str | None:
+    """The study's own run in MLflow, remembered by the study for its workers."""
+    known = found.study.user_attrs.get("run_id")
+    if known is None and found.sweep.storage == "mlflow":
+        known = str(found.study._study_id)
+    facts = {
+        "n_trials": found.total,
+        **{k: v for k, v in asdict(found.sweep).items() if k not in ("name", "study", "n_trials")},
+    }
+    run_id = runs.open_parent(config.tracking, found.spec.study, facts, known)
+    if run_id is not None:
+        found.study.set_user_attr("run_id", run_id)
+    return run_id
+
+
+def _work(found: Search, follow: Follow, launch: Launch | None) -> None:
+    folder, sweep = found.spec.folder, found.sweep
+    if launch is None:
+        Crew(folder, sweep, lambda: len(found.finished())).run(follow)
+        return
+    with _following(follow):
+        launch(sweep.workers, folder)
+
+
+@contextmanager
+def _following(follow: Follow) -> Iterator[None]:
+    """Show what is finished while a launcher holds this thread."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(POLL):
+            follow()
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _reconcile(found: Search, parent: str | None) -> None:
+    """Leave no run of MLflow behind that says it is running, whatever died."""
+    if parent is None:
+        return
+    ended = [t for t in found.trials() if t.state.is_finished()]
+    records = [
+        runs.TrialRecord(
+            t.number,
+            t.state.name,
+            t.values,
+            t.user_attrs.get("run_id"),
+            found.folder_of(t.number),
+            "",
+            {},
+        )
+        for t in ended
+    ]
+    running = {t.user_attrs["run_id"] for t in found.trials("RUNNING") if "run_id" in t.user_attrs}
+    runs.reconcile(found.tracking, parent, records, running)
+
+
+def _answer(found: Search, config: Config, parent: str | None, screen: Screen) -> "Report | None":
+    from trivium.sweep import report
+
+    if len(found.finished()) < found.total and time.time() < found.spec.until:
+        screen.warn(f"{len(found.finished())} of {found.total} trials are finished, and the sampler has no more to propose.")
+    facts = _facts(found, config)
+    made = report.write_report(found.study, found.sweep, facts, found.spec.folder)
+    summary = report.result(found.study, found.sweep, facts, made)
+    write_json(found.spec.folder / "result.json", summary)
+    runs.finish_parent(found.tracking, parent, "ok", summary, [], {})
+    report.tell(made, screen)
+    return made
+
+
+def _facts(found: Search, config: Config) -> Any:
+    from trivium.sweep.report import Confirmed, StudyFacts
+
+    base: dict[str, float] = json.loads((found.spec.folder / BASE).read_text(encoding="utf-8"))
+    confirmed = [
+        Confirmed(again.which, again.seed, result["metrics"], again.folder)
+        for again in confirm.wanted(found, config.seed)
+        if (result := outcome.result_of(again.folder)).get("status") == "ok"
+    ]
+    return StudyFacts(
+        found.spec.study,
+        found.spec.experiment,
+        found.total,
+        found.spec.fixed,
+        found.sweep.params,
+        found.space,
+        base,
+        {},
+        confirmed,
+    )

@@ -1,0 +1,129 @@
+"""One trial at work: its trainings, one after the other, with what they tell the study on the way."""
+
+import contextlib
+import gc
+import logging
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trivium.arms import plan
+from trivium.errors import Interrupted, Pruned, TriviumError
+from trivium.overrides import loosen
+from trivium.schema import Config, NoneConfig
+from trivium.sweep import outcome
+from trivium.sweep.outcome import Outcome
+from trivium.sweep.spec import ALONE, Check
+from trivium.sweep.study import Search
+from trivium.trial import Place
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+logger = logging.getLogger(__name__)
+
+
+class StudyTrial:
+    """A trial as one of its trainings sees it (`trivium.trial.Trial`), after repeats that gave `earlier` values."""
+
+    def __init__(self, search: Search, trial: "Trial", parent: str | None, earlier: Sequence[float], steps: int) -> None:
+        sweep = search.sweep
+        self._trial, self._earlier, self._steps = trial, earlier, steps
+        self.objective = next(iter(sweep.objectives))
+        self.every = sweep.report_steps if sweep.pruner not in ("none", "wilcoxon") else None
+        self.items = sweep.report_items
+        own = str(trial._trial_id) if sweep.storage == "mlflow" else None
+        self.place = Place(parent, own, tags(search.spec.study, trial.number))
+
+    def started(self, run_id: str | None) -> None:
+        """Remember the MLflow run, which the first training has."""
+        if run_id is not None:
+            self._trial.set_user_attr("run_id", run_id)
+
+    def report(self, value: float, step: int) -> None:
+        """The mean with the repeats before; raises `Pruned` when the pruner has seen enough."""
+        values = [*self._earlier, value]
+        words = f"{self.objective} is about {value:.3g} at step {step}"
+        tell(self._trial, sum(values) / len(values), self._steps + step, words)
+
+
+def tell(trial: "Trial", value: float, step: int, words: str) -> None:
+    """Report an intermediate value; raises `Pruned`. A storage that does not answer now costs the report, not the trial."""
+    from optuna.exceptions import StorageInternalError, TrialPruned
+
+    try:
+        trial.report(value, step)
+        hopeless = trial.should_prune()
+    except (StorageInternalError, TriviumError, OSError) as error:
+        logger.warning("an estimate was not recorded: %s", error)
+        return
+    if hopeless:
+        raise Pruned(f"pruned: {words}") from TrialPruned()
+
+
+def tags(study: str, number: int) -> dict[str, str]:
+    """What a trial's MLflow run is found by."""
+    return {"study": study, "trial": str(number), "trivium.kind": "trial", "trivium.trial": f"{study}/{number}"}
+
+
+def attempt(search: Search, trial: "Trial", parent: str | None, check: Check) -> Outcome:
+    """Train and evaluate a trial, all repeats of it.
+
+    Whatever goes wrong with it is its outcome, so that the sweep goes on; only a signal that ends the process passes through.
+    """
+    try:
+        _trainings(search, trial, parent, check)
+    except Pruned:
+        return Outcome("pruned")
+    except (Interrupted, KeyboardInterrupt):
+        raise
+    except TriviumError as error:
+        found = outcome.read(search.folder_of(trial.number), search.sweep)
+        return found if found.state == "complete" else Outcome("failed", reason=str(error))
+    except Exception as error:  # the boundary of the trial: a search must outlive what it tries
+        traceback.print_exc(file=sys.stderr)
+        return Outcome("failed", reason=" ".join([f"{type(error).__name__}:", *str(error).split("\n")[:1]]))
+    finally:
+        gc.collect()
+    return outcome.read(search.folder_of(trial.number), search.sweep)
+
+
+def _trainings(search: Search, trial: "Trial", parent: str | None, check: Check) -> None:
+    sweep, values, steps = search.sweep, list[float](), 0
+    objective, swept = next(iter(sweep.objectives)), trial.user_attrs["overrides"]
+    for repeat, folder in enumerate(outcome.folders(search.folder_of(trial.number), sweep)):
+        config = check([*search.spec.fixed, ALONE, *map(loosen, swept)])
+        if repeat:  # the trial's one run in MLflow is its first training's
+            config = replace(config, seed=config.seed + repeat, tracking=NoneConfig())
+        hook = StudyTrial(search, trial, parent, values, steps)
+        result = run_in(config, folder, label(trial.number, swept), hook)
+        values.append(result.metrics.get(objective, float("nan")))
+        steps += int(result.metrics.get("train/steps", 0))
+        if sweep.pruner == "wilcoxon" and repeat < sweep.repeats - 1:
+            tell(trial, values[-1], repeat, f"{objective} is {values[-1]:.3g} in repeat {repeat + 1} of {sweep.repeats}")
+
+
+def run_in(config: Config, folder: Path, name: str, trial: Any) -> Any:
+    """An ordinary run of one arm, below a study."""
+    from trivium.pipeline import run
+
+    return run(config, plan(config, [], lambda _: config), folder, name, trial)
+
+
+def label(number: int, overrides: Sequence[str]) -> str:
+    """A trial's name: its number, and what differs.
+
+    >>> label(3, ["loss.alpha=0.25", "adapter.r=8"])
+    't003 alpha=0.25 r=8'
+    """
+    return " ".join([f"t{number:03d}", *(_short(one) for one in overrides)])[:250]
+
+
+def _short(override: str) -> str:
+    key, _, value = override.partition("=")
+    with contextlib.suppress(ValueError):
+        value = f"{float(value):.4g}"
+    return f"{key.rsplit('.', 1)[-1]}={value}"

@@ -1,0 +1,46 @@
+"""Trackers: where metrics, parameters and files of a run go. A local JSONL is always written; MLflow is beside it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from trivium.errors import GateError, Pruned
+from trivium.schema import Config, MlflowTracking, WandbTracking
+from trivium.tracking.jsonl import JsonlTracker
+from trivium.tracking.mlflow import MlflowTracker, open_mlflow, open_trial
+from trivium.tracking.tracker import Recorder, Tracker, Trackers
+from trivium.tracking.wandb import WandbTracker, open_wandb
+from trivium.trial import Place
+
+__all__ = ["JsonlTracker", "MlflowTracker", "Recorder", "Tracker", "Trackers", "WandbTracker", "open_tracker"]
+
+
+@contextmanager
+def open_tracker(config: Config, out: Path, name: str, place: Place | None = None) -> Iterator[Tracker]:
+    """The run's trackers; the run is marked failed if an error passes through, pruned after `Pruned`.
+
+    With a place, the run is a trial's: in MLflow it stands below its study, is left open at the end, and does without
+    MLflow when that does not answer. Without one, `TrackingError` is raised if MLflow cannot be reached at the start.
+    """
+    tracker = Trackers(JsonlTracker(out), *_beside(config, out, name, place))
+    try:
+        yield tracker
+    except BaseException as error:
+        tracker.finish(_status(error))
+        raise
+    tracker.finish("ok")
+
+
+def _beside(config: Config, out: Path, name: str, place: Place | None) -> Iterator[Tracker]:
+    tracking = config.tracking
+    if isinstance(tracking, WandbTracking):
+        yield open_wandb(tracking, name, out, place.tags.get("study") if place else None)
+    if isinstance(tracking, MlflowTracking):
+        tracker = open_trial(tracking, name, out, place) if place else open_mlflow(tracking, name)
+        yield from [tracker] if tracker else []
+
+
+def _status(error: BaseException) -> str:
+    if isinstance(error, Pruned):
+        return "pruned"
+    return "gate_failed" if isinstance(error, GateError) else "failed"
