@@ -100,6 +100,8 @@ FAST = (
     "evaluation.perplexity=false",
     "evaluation.bootstrap_samples=100",
     "sweep.confirm=0",
+    "sweep.points=[]",
+    "sweep.constraints=[]",
 )
 """A trial of a second."""
 

@@ -18,9 +18,15 @@ from trivium.trial import Place
 Call = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One database for all tests, since making one takes seconds."""
+    return tmp_path_factory.mktemp("tracking") / "db" / "mlflow.db"
+
+
 @pytest.fixture
-def tracked(config_of: Callable[..., Config], tmp_path: Path) -> Config:
-    return replace(config_of(), tracking=MlflowTracking(uri=f"sqlite:///{tmp_path}/db/mlflow.db", timeout=1))
+def tracked(config_of: Callable[..., Config], database: Path) -> Config:
+    return replace(config_of(), tracking=MlflowTracking(uri=f"sqlite:///{database}", timeout=1))
 
 
 def read_jsonl(path: Path) -> list[dict[str, object]]:
@@ -120,8 +126,9 @@ def test_a_trial_that_has_a_run_goes_on_in_it(tracked: Config, tmp_path: Path, n
 
 
 def test_a_trial_does_without_a_server_that_is_not_there(
-    tracked: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tracked: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     away = replace(tracked, tracking=MlflowTracking(uri="http://127.0.0.1:9", timeout=1))
     for place in (PLACE, replace(PLACE, run_id="0" * 32)):
         caplog.clear()
@@ -155,10 +162,10 @@ def test_records_go_out_together_and_in_order(tracked: Config, tmp_path: Path) -
     assert client.get_run(str(tracker.run_id)).data.tags["word"] == "second"
 
 
-def test_a_locked_database_is_one_sentence(tracked: Config, tmp_path: Path) -> None:
+def test_a_locked_database_is_one_sentence(tracked: Config, database: Path, tmp_path: Path) -> None:
     with open_tracker(tracked, tmp_path / "first", "one"):
         pass
-    lock = sqlite3.connect(tmp_path / "db" / "mlflow.db")
+    lock = sqlite3.connect(database)
     lock.execute("BEGIN EXCLUSIVE")
     try:
         with (

@@ -195,7 +195,7 @@ def _job(failures: list[Exception], config_dir: Path | None) -> Callable[[Any], 
 
 
 def _objectives(config: Config, result: Result | None) -> float | list[float] | None:
-    wanted = list(config.sweep.objectives)
+    wanted = list(config.sweep.sought)
     measured = result.metrics if result is not None else {}
     if not wanted or not measured.keys() >= set(wanted):
         return None

@@ -77,10 +77,23 @@ def compose(overrides: list[str], config_dir: Path | None = None) -> dict[str, A
     import hydra
     from omegaconf import OmegaConf
 
-    search = [f"hydra.searchpath=[file://{os.path.abspath(config_dir)}]"] if config_dir else []
     with files_explained():
-        composed = hydra.compose(CONFIG_NAME, [*search, *overrides])
+        composed = hydra.compose(CONFIG_NAME, [*_search(config_dir), *overrides])
     return to_plain(OmegaConf.to_container(composed, resolve=True))
+
+
+def choices(overrides: list[str], config_dir: Path | None = None) -> dict[str, str]:
+    """The option of every config group that overrides lead to, whoever chose it. Hydra must be initialised."""
+    import hydra
+
+    with files_explained():
+        composed = hydra.compose(CONFIG_NAME, [*_search(config_dir), *overrides], return_hydra_config=True)
+    found = composed.hydra.runtime.choices
+    return {group: str(found[group]) for group in GROUPS if found.get(group) is not None and group not in ("preset", "pairing")}
+
+
+def _search(config_dir: Path | None) -> list[str]:
+    return [f"hydra.searchpath=[file://{os.path.abspath(config_dir)}]"] if config_dir else []
 
 
 @contextmanager

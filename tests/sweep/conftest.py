@@ -11,6 +11,7 @@ import pytest
 from trivium.compose import hydra_at
 from trivium.errors import ConfigError
 from trivium.overrides import checked
+from trivium.schema import SweepConfig
 from trivium.sweep import outcome, spec, worker
 from trivium.sweep.study import Search
 
@@ -84,3 +85,9 @@ def told() -> Callable[[Search], list[tuple[Any, ...]]]:
         return [(t.params, t.state.name, t.values) for t in search.trials() if t.state.name != "WAITING"]
 
     return tell
+
+
+@pytest.fixture
+def seeking() -> Callable[..., SweepConfig]:
+    """A sweep's settings by what is sought, {metric: direction}."""
+    return lambda goals, **settings: SweepConfig(objectives=[f"{way} {metric}" for metric, way in goals.items()], **settings)

@@ -23,7 +23,7 @@ from trivium.trial import Place
 
 SPEC = {
     "params": {"loss.alpha": "interval(0, 8)", "adapter.r": "choice(4, 8)"},
-    "objectives": {"eval/source_preference": "maximize"},
+    "objectives": ["maximize eval/source_preference"],
     "constraints": ["eval/general_ppl_ratio <= 1.1"],
     "n_trials": 4,
     "sampler": "tpe",
@@ -36,6 +36,11 @@ SPEC = {
 def database(tmp_path_factory: pytest.TempPathFactory) -> MlflowTracking:
     """One database for all tests, since making one takes seconds; each test has a study of its own."""
     return MlflowTracking(uri=f"sqlite:///{tmp_path_factory.mktemp('runs')}/mlflow.db", timeout=20)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
 
 @pytest.fixture
@@ -226,7 +231,7 @@ def test_the_answer_is_kept_with_its_files(database: MlflowTracking, tmp_path: P
 
 def test_the_trials_of_a_study_stand_beside_each_other_in_a_view_of_their_own(database: MlflowTracking) -> None:
     store = connect(database)
-    spec = {**SPEC, "objectives": {"eval/general_ppl": "minimize", "eval/discernment": "maximize"}, "n_trials": None}
+    spec = {**SPEC, "objectives": ["minimize eval/general_ppl", "maximize eval/discernment"], "n_trials": None}
     parent = open_parent(database, "viewed", spec)
     kept = store.client.get_experiment(store.experiment_id).tags[f"mlflow.sharedViewState.{parent}"]
     view = json.loads(kept)
@@ -279,10 +284,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.mark.slow
-def test_a_server_killed_under_a_trial_loses_nothing(
-    config_of: Callable[..., Config], server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+def test_a_server_killed_under_a_trial_loses_nothing(config_of: Callable[..., Config], server: Server, tmp_path: Path) -> None:
     study, tracking = "killed", MlflowTracking(uri=server.uri, timeout=5)
     config = replace(config_of(), tracking=tracking)
     parent = open_parent(tracking, study, SPEC)

@@ -49,7 +49,7 @@ def ask(config: SweepConfig, folder: Path, space: Mapping[str, Any], until: int,
     """A sequential sweep up to a number of trials, everything opened anew; the process dies in trial `died`."""
     import optuna
 
-    directions = list(config.objectives.values())
+    directions = list(config.sought.values())
     storage = open_storage("journal", folder, None)
     study = optuna.create_study(storage=storage, study_name="s", directions=directions, load_if_exists=True)
     while sum(t.state.is_finished() for t in study.get_trials(deepcopy=False)) < until:
@@ -203,8 +203,8 @@ def test_every_sampler_can_be_had_by_name(sampler: str, args: dict[str, Any]) ->
         ({"pruner": "patient", "pruner_args": {"patience": -1}}, "patience cannot be negative"),
         ({"pruner": "patient", "pruner_args": {"patience": 1, "percentile": 3}}, "percentile: nothing"),
         ({"pruner": "wilcoxon"}, "sweep.repeats to 2 or more"),
-        ({"pruner": "median", "objectives": {"eval/a": "maximize", "eval/b": "minimize"}}, "there are 2"),
-        ({"sampler": "cmaes", "objectives": {"eval/a": "maximize", "eval/b": "minimize"}}, "seeks one objective"),
+        ({"pruner": "median", "objectives": ["maximize eval/a", "minimize eval/b"]}, "there are 2"),
+        ({"sampler": "cmaes", "objectives": ["maximize eval/a", "minimize eval/b"]}, "seeks one objective"),
         ({"sampler": "cmaes", "constraints": ["eval/a <= 1"]}, "ignores constraints"),
         ({"sampler": "cmaes"}, "sweep.params.loss: cmaes searches numbers"),
         ({"sampler": "nsgaii"}, "first 50 points at random, and there are 20"),

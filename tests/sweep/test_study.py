@@ -31,6 +31,7 @@ def bench(bench: Any) -> Any:
     bench.begin, bench.open = begin, lambda name="study": Search(load(bench.home / name), None)
     return bench
 
+
 def states(search: Search) -> list[str]:
     return [t.state.name for t in search.trials() if t.state.name != "WAITING"]
 
@@ -273,6 +274,16 @@ def test_three_failures_are_too_few_to_judge(bench: Any) -> None:
             search.settle(search.claim(me), FAILED, 1.0)
         search.settle(search.claim(me), FAILED, 1.0)
         with pytest.raises(TrainingError, match="4 of 4 trials failed"):
+            search.claim(me)
+
+
+def test_a_sweep_that_may_always_fail_still_ends_when_nothing_else_happens(bench: Any) -> None:
+    search = bench.begin(n_trials=6, max_failure_rate=1.0)
+    with search.worker() as me:
+        bench.end(search, search.claim(me), 0.5)
+        for _ in range(6):
+            search.settle(search.claim(me), FAILED, 1.0)
+        with pytest.raises(TrainingError, match="6 trials in a row failed"):
             search.claim(me)
 
 

@@ -18,8 +18,8 @@ class SweepConfig:
     params: dict[str, str] = opt(
         {}, "The search space, key: choice(…), range(…), interval(…) or tag(log, interval(…)), as on the command line."
     )
-    objectives: dict[str, str] = opt(
-        {"eval/source_preference": "maximize"}, "What is sought, metric: maximize or minimize; metrics of the evaluation only."
+    objectives: list[str] = opt(
+        ["maximize eval/source_preference"], "What is sought: maximize or minimize, and a metric of the evaluation."
     )
     constraints: list[str] = opt([], "What a good trial must keep, for example eval/general_ppl_ratio <= 1.1.")
     points: list[dict[str, Any]] = opt([], "Points of the search space to try first.")
@@ -52,3 +52,8 @@ class SweepConfig:
     max_failure_rate: float = opt(0.5, "Share of failed trials, of at least four, that ends the sweep.", gt=0, le=1)
     trial_timeout: float | None = opt(None, "Seconds after which a trial is given up as hanging; null waits.", gt=0)
     timeout: float | None = opt(None, "Seconds after which no new trial is begun; null sets no limit.", gt=0)
+
+    @property
+    def sought(self) -> dict[str, str]:
+        """The direction of every objective, by its metric."""
+        return {metric: direction for direction, _, metric in (text.partition(" ") for text in self.objectives)}

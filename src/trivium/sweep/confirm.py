@@ -7,6 +7,7 @@ from pathlib import Path
 from trivium.errors import Interrupted, TriviumError
 from trivium.overrides import loosen
 from trivium.sweep import objectives, outcome
+from trivium.sweep.report.best import best_overrides
 from trivium.sweep.running import run_in
 from trivium.sweep.spec import ALONE, Check
 from trivium.sweep.study import Search
@@ -14,8 +15,6 @@ from trivium.trial import Place
 
 FRESH = 10_000
 """How far fresh seeds lie from those of the trials."""
-FRONT = 3
-"""Points of a Pareto front that are confirmed."""
 
 
 @dataclass(frozen=True)
@@ -62,22 +61,18 @@ def wanted(search: Search, seed: int) -> list[Again]:
 
 
 def _points(search: Search) -> Iterator[tuple[str, list[str]]]:
-    """What is confirmed: the best point, or the best of a front in each objective and the one between."""
-    complete = [trial for trial in search.trials("COMPLETE") if all(v <= 0 for v in trial.constraints.values())]
-    if not complete:
+    """What is confirmed: the best point, or both ends of a front and the point between."""
+    found = best_overrides(search.study)
+    if len(search.sweep.sought) == 1:
+        yield from (("best", point) for point in found)
         return
-    if len(search.sweep.objectives) == 1:
-        yield "best", search.study.best_trial.user_attrs["overrides"]
-        return
-    front = sorted(search.study.best_trials, key=lambda trial: trial.values[0])
-    chosen = {id(t): t for t in (front[0], front[len(front) // 2], front[-1])}
-    for i, trial in enumerate(list(chosen.values())[:FRONT]):
-        yield f"front-{i}", trial.user_attrs["overrides"]
+    for i in sorted({0, len(found) // 2, len(found) - 1}) if found else ():
+        yield f"front-{i}", found[i]
 
 
 def done(again: Again, search: Search) -> bool:
-    """Whether a confirmation has its numbers, or has failed."""
-    return outcome.read(again.folder, replace(search.sweep, repeats=1)).state in ("complete", "failed")
+    """Whether a confirmation has its numbers; one that failed or was interrupted is tried again by the next command."""
+    return outcome.read(again.folder, replace(search.sweep, repeats=1)).state == "complete"
 
 
 def confirm(search: Search, parent: str | None, check: Check) -> None:
@@ -99,7 +94,7 @@ def confirm(search: Search, parent: str | None, check: Check) -> None:
 
 def _train(again: Again, search: Search, parent: str | None, check: Check) -> None:
     config = replace(check([*search.spec.fixed, ALONE, *map(loosen, again.overrides)]), seed=again.seed)
-    hook = Confirming(search.spec.study, parent, again, next(iter(search.sweep.objectives)))
+    hook = Confirming(search.spec.study, parent, again, next(iter(search.sweep.sought)))
     try:
         run_in(config, again.folder, f"{again.which} seed={again.seed}", hook)
     except Interrupted:

@@ -29,7 +29,7 @@ class Follow:
 
     def _best_now(self) -> "int | None":
         complete = self._search.trials("COMPLETE")
-        single = len(self._search.sweep.objectives) == 1 and not self._search.sweep.constraints
+        single = len(self._search.sweep.sought) == 1 and not self._search.sweep.constraints
         return self._search.study.best_trial.number if complete and single else None
 
     def _line(self, trial: "FrozenTrial") -> str:
@@ -37,9 +37,7 @@ class Follow:
         marks = {"COMPLETE": "✓", "PRUNED": "–", "FAIL": "✗"}
         words = [marks[trial.state.name], f"{label(trial.number, trial.user_attrs.get('overrides', [])):<34}"]
         metrics = trial.user_attrs.get("metrics", {})
-        words += [
-            f"{name.split('/')[-1]} {_interval(metrics, name)}" for name in self._search.sweep.objectives if name in metrics
-        ]
+        words += [f"{name.split('/')[-1]} {_interval(metrics, name)}" for name in self._search.sweep.sought if name in metrics]
         if trial.state.name == "PRUNED":
             words.append(f"pruned after {max(trial.intermediate_values, default=0)} steps")
         if trial.state.name == "FAIL":

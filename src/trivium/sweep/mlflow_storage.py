@@ -274,13 +274,14 @@ class MlflowStorage(BaseStorage):
     def _patiently(self, call: Callable[[], T]) -> T:
         """What a call gives, tried again while MLflow is away."""
         seconds = PATIENCE * self._tracking.timeout
-        end, pause = time.monotonic() + seconds, SOON
+        end, pause = 0.0, SOON
         awaited: tuple[type[Exception], ...] = (TrackingError, *failures())
         while True:
             try:
                 return call()
             except awaited as error:
                 cause = error.__cause__ if isinstance(error, TrackingError) and error.__cause__ else error
+                end = end or time.monotonic() + seconds
                 if _code(cause) not in PASSING or time.monotonic() > end:
                     raise self._meaning(error, cause) from error
                 if pause == SOON:

@@ -53,23 +53,30 @@ def constraints(sweep: SweepConfig) -> list[Constraint]:
 
 def metrics(sweep: SweepConfig) -> list[str]:
     """Every metric that a trial must have measured: objectives, then constraints."""
-    return list(dict.fromkeys([*sweep.objectives, *(one.metric for one in constraints(sweep))]))
+    return list(dict.fromkeys([*sweep.sought, *(one.metric for one in constraints(sweep))]))
 
 
 def problems_in(sweep: SweepConfig) -> Iterator[str]:
     """A sentence for every objective or constraint that cannot be compared across trials."""
-    if not sweep.objectives:
-        yield "sweep.objectives: empty; name a metric of the evaluation, for example eval/source_preference: maximize."
-    for metric, direction in sweep.objectives.items():
+    if not sweep.sought:
+        yield "sweep.objectives: empty; name a metric of the evaluation, for example maximize eval/source_preference."
+    for metric, direction in sweep.sought.items():
         if direction not in DIRECTIONS:
-            yield f"sweep.objectives.{metric}: set to {direction}; {nearest(str(direction), DIRECTIONS)}"
+            yield f"sweep.objectives: {f'{direction} {metric}'.strip()!r}: {_how(direction)}"
+            continue
         if reason := _refused(metric):
             yield f"sweep.objectives: {metric} {reason}"
+    if len(sweep.sought) < len(sweep.objectives):
+        yield f"sweep.objectives: {', '.join(sweep.objectives)}: a metric stands here twice; name each once."
     for text in sweep.constraints:
         if constraint(text) is None:
             yield f"sweep.constraints: {text!r} cannot be read; write <metric> <= <number> or <metric> >= <number>."
     for key in sweep.params:
         yield from _moved_goalposts(key, sweep)
+
+
+def _how(direction: str) -> str:
+    return f"write maximize or minimize and a metric; {nearest(direction, DIRECTIONS)}"
 
 
 def _refused(metric: str) -> str:
@@ -98,7 +105,7 @@ def _moved_goalposts(key: str, sweep: SweepConfig) -> Iterator[str]:
     if key.split(".")[0] == "evaluation" or key.startswith(("reward.gold", "sweep.", "hydra.")):
         yield f"sweep.params.{key}: changes what is measured or how it is searched, and not what is trained; leave it out."
     if key.split(".")[0] == "model":
-        for metric in sweep.objectives:
+        for metric in sweep.sought:
             if metric.endswith(PER_TOKEN):
                 yield f"sweep.objectives: {metric} counts tokens, and sweep.params.{key} changes them; use a metric in bpb."
 

@@ -25,7 +25,7 @@ class Outcome:
 
     def values(self, sweep: SweepConfig) -> list[float]:
         """The objectives' values, in their order."""
-        return [self.metrics[metric] for metric in sweep.objectives]
+        return [self.metrics[metric] for metric in sweep.sought]
 
 
 def folders(folder: Path, sweep: SweepConfig) -> list[Path]:
@@ -63,7 +63,7 @@ def _whole(found: list[Mapping[str, float]], sweep: SweepConfig) -> Outcome:
     metrics = dict(item for name in names for item in _figures(name, found))
     if wrong := [name for name in names if not math.isfinite(metrics[name])]:
         return Outcome("failed", reason=f"{wrong[0]} is not a number")
-    first = next(iter(sweep.objectives))
+    first = next(iter(sweep.sought))
     return Outcome("complete", metrics, [row[first] for row in found] if len(found) > 1 else [])
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -16,10 +16,11 @@ from trivium.console import Screen
 from trivium.errors import ConfigError, Interrupted
 from trivium.overrides import checked
 from trivium.schema import Config
-from trivium.sweep import confirm, outcome, runs, spec
+from trivium.sweep import confirm, line, outcome, runs, spec
 from trivium.sweep.crew import POLL, Crew
 from trivium.sweep.follow import Follow
-from trivium.sweep.spec import ALONE, Spec
+from trivium.sweep.running import label, tags
+from trivium.sweep.spec import ALONE, Check, Spec
 from trivium.sweep.study import Search
 from trivium.sweep.worker import BASE
 
@@ -30,9 +31,7 @@ Launch = Callable[[int, Path], None]
 """Starts so many workers on the study in a folder by a launcher of Hydra's, and returns when all have left."""
 
 
-def sweep(
-    overrides: list[str], config_dir: Path | None, folder: Callable[[Config], Path], launch: Launch | None
-) -> "Report | None":
+def sweep(overrides: list[str], config_dir: Path | None, folder: Callable[[Config], Path], launch: Launch | None) -> "Report":
     """Search, confirm and report; `launch` None starts worker processes on this machine.
 
     The same command goes on with a study that was not finished. Raises `ConfigError`, `TrainingError` and `Interrupted`.
@@ -54,7 +53,7 @@ def sweep(
         raise Interrupted("interrupted; what was finished is kept: the same command goes on from there.") from None
     finally:
         _reconcile(found, parent)
-    return _answer(found, config, parent, screen)
+    return _answer(found, config, check, parent, screen)
 
 
 def _begin(asked: Spec, screen: Screen) -> None:
@@ -75,7 +74,7 @@ def _require_room(found: Search) -> None:
 
 
 def _heading(found: Search) -> str:
-    sought = ", ".join(f"{direction} {metric}" for metric, direction in found.sweep.objectives.items())
+    sought = ", ".join(found.sweep.objectives)
     over = ", ".join(f"{key}={text}" for key, text in found.sweep.params.items())
     done = len(found.finished())
     already = f", {done} done" if done else ""
@@ -90,7 +89,9 @@ def _parent(found: Search, config: Config) -> str | None:
     """The study's own run in MLflow, remembered by the study for its workers."""
     known = found.study.user_attrs.get("run_id")
     if known is None and found.sweep.storage == "mlflow":
-        known = str(found.study._study_id)
+        from trivium.sweep.mlflow_storage import run_id as of_study
+
+        known = of_study(found.study._study_id)
     facts = {
         "n_trials": found.total,
         **{k: v for k, v in asdict(found.sweep).items() if k not in ("name", "study", "n_trials")},
@@ -132,38 +133,46 @@ def _reconcile(found: Search, parent: str | None) -> None:
     """Leave no run of MLflow behind that says it is running, whatever died."""
     if parent is None:
         return
-    ended = [t for t in found.trials() if t.state.is_finished()]
+    begun = [t for t in found.trials() if t.state.name != "WAITING"]
     records = [
         runs.TrialRecord(
             t.number,
             t.state.name,
             t.values,
             t.user_attrs.get("run_id"),
-            found.folder_of(t.number),
-            "",
-            {},
+            outcome.folders(found.folder_of(t.number), found.sweep)[0],
+            label(t.number, t.user_attrs.get("overrides", [])),
+            tags(found.spec.study, t.number),
         )
-        for t in ended
+        for t in begun
     ]
     running = {t.user_attrs["run_id"] for t in found.trials("RUNNING") if "run_id" in t.user_attrs}
     runs.reconcile(found.tracking, parent, records, running)
 
 
-def _answer(found: Search, config: Config, parent: str | None, screen: Screen) -> "Report | None":
+def _answer(found: Search, config: Config, check: Check, parent: str | None, screen: Screen) -> "Report":
     from trivium.sweep import report
 
     if len(found.finished()) < found.total and time.time() < found.spec.until:
         screen.warn(f"{len(found.finished())} of {found.total} trials are finished, and the sampler has no more to propose.")
-    facts = _facts(found, config)
+    facts = _facts(found, config, check)
     made = report.write_report(found.study, found.sweep, facts, found.spec.folder)
-    summary = report.result(found.study, found.sweep, facts, made)
-    write_json(found.spec.folder / "result.json", summary)
-    runs.finish_parent(found.tracking, parent, "ok", summary, [], {})
+    answer = report.outcome(found.study, found.sweep, facts, made)
+    write_json(found.spec.folder / "result.json", answer)
+    files = [made.page, made.page.parent / "plots", *made.experiments]
+    told = "\n\n".join([*made.sentences, *(f"    {line}" for line in made.commands)])
+    runs.finish_parent(found.tracking, parent, "ok", _best_values(answer), files, {}, told)
     report.tell(made, screen)
     return made
 
 
-def _facts(found: Search, config: Config) -> Any:
+def _best_values(answer: Mapping[str, Any]) -> dict[str, float]:
+    """What the study found, as metrics of its run: the best value of each objective, and what fresh seeds gave."""
+    best = {f"best/{m}": one["value"] for point in answer["best"][:1] for m, one in point["values"].items()}
+    return best | {f"confirmed/{one['metric']}": one["best"]["value"] for one in answer["confirmed"]}
+
+
+def _facts(found: Search, config: Config, check: Check) -> Any:
     from trivium.sweep.report import Confirmed, StudyFacts
 
     base: dict[str, float] = json.loads((found.spec.folder / BASE).read_text(encoding="utf-8"))
@@ -172,11 +181,12 @@ def _facts(found: Search, config: Config) -> Any:
         for again in confirm.wanted(found, config.seed)
         if (result := outcome.result_of(again.folder)).get("status") == "ok"
     ]
+    experiment, shared = line.shared(found.spec, check)
     return StudyFacts(
         found.spec.study,
-        found.spec.experiment,
+        experiment,
         found.total,
-        found.spec.fixed,
+        shared,
         found.sweep.params,
         found.space,
         base,

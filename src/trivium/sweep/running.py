@@ -32,11 +32,10 @@ class StudyTrial:
     def __init__(self, search: Search, trial: "Trial", parent: str | None, earlier: Sequence[float], steps: int) -> None:
         sweep = search.sweep
         self._trial, self._earlier, self._steps = trial, earlier, steps
-        self.objective = next(iter(sweep.objectives))
+        self.objective = next(iter(sweep.sought))
         self.every = sweep.report_steps if sweep.pruner not in ("none", "wilcoxon") else None
         self.items = sweep.report_items
-        own = str(trial._trial_id) if sweep.storage == "mlflow" else None
-        self.place = Place(parent, own, tags(search.spec.study, trial.number))
+        self.place = Place(parent, None, tags(search.spec.study, trial.number))
 
     def started(self, run_id: str | None) -> None:
         """Remember the MLflow run, which the first training has."""
@@ -93,7 +92,7 @@ def attempt(search: Search, trial: "Trial", parent: str | None, check: Check) ->
 
 def _trainings(search: Search, trial: "Trial", parent: str | None, check: Check) -> None:
     sweep, values, steps = search.sweep, list[float](), 0
-    objective, swept = next(iter(sweep.objectives)), trial.user_attrs["overrides"]
+    objective, swept = next(iter(sweep.sought)), trial.user_attrs["overrides"]
     for repeat, folder in enumerate(outcome.folders(search.folder_of(trial.number), sweep)):
         config = check([*search.spec.fixed, ALONE, *map(loosen, swept)])
         if repeat:  # the trial's one run in MLflow is its first training's

@@ -89,7 +89,7 @@ SETTINGS = ("sampler", "pruner", "seed", "repeats", "constraints")
 def _params(spec: Mapping[str, Any]) -> dict[str, Any]:
     """What does not change when the study goes on; the number of trials may, and is a tag."""
     space = {f"space/{key}": text for key, text in spec["params"].items()}
-    goals = {"objectives": ", ".join(f"{direction} {metric}" for metric, direction in spec["objectives"].items())}
+    goals = {"objectives": ", ".join(spec["objectives"])}
     return {**{name: spec[name] for name in SETTINGS if spec.get(name) not in (None, [])}, **goals, **space}
 
 

@@ -208,7 +208,7 @@ def _sampler_problems(config: SweepConfig) -> Iterator[str]:
     if config.sampler == "cmaes":
         if find_spec("cmaes") is None:
             yield "sweep.sampler: cmaes needs the package cmaes: pip install cmaes; or choose tpe."
-        if len(config.objectives) > 1:
+        if len(config.sought) > 1:
             yield "sweep.sampler: cmaes seeks one objective; with several, choose tpe, gp or nsgaii."
         if config.constraints:
             yield "sweep.sampler: cmaes ignores constraints; choose tpe, gp or nsgaii, or leave sweep.constraints out."
@@ -244,8 +244,8 @@ def _grid_problems(config: SweepConfig, space: "Space") -> Iterator[str]:
 
 def _pruner_problems(config: SweepConfig) -> Iterator[str]:
     key, name, args = "sweep.pruner_args", config.pruner, config.pruner_args
-    if name != "none" and len(config.objectives) > 1:
-        yield f"sweep.pruner: {name} compares one objective, and there are {len(config.objectives)}; set sweep.pruner=none."
+    if name != "none" and len(config.sought) > 1:
+        yield f"sweep.pruner: {name} compares one objective, and there are {len(config.sought)}; set sweep.pruner=none."
     if name == "patient":
         name, own, args = _unwrapped(args)
         yield from _argument_problems(key, _pruner_class("patient"), own, build=False)

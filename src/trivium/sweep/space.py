@@ -82,7 +82,7 @@ def parse(key: str, text: str) -> "Override":
     try:
         return OverridesParser.create().parse_override(f"{key}={text}")
     except HydraException:
-        raise ValueError(f"it cannot be read; allowed: {ALLOWED}.") from None
+        raise ValueError(f"it cannot be read; allowed: {ALLOWED}; null stands in a plain list: null, 20.") from None
 
 
 def _distribution(key: str, text: str) -> "BaseDistribution":

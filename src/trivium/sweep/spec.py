@@ -11,7 +11,7 @@ from trivium.artifact import write_json
 from trivium.check import bind_sweep
 from trivium.errors import ConfigError
 from trivium.overrides import key_of, loosen
-from trivium.schema import Config, SweepConfig
+from trivium.schema import Config, NoneConfig, SweepConfig
 from trivium.sweep import objectives, space
 
 SPEC = "study.json"
@@ -113,6 +113,10 @@ def _problems(sweep: SweepConfig, config: Config, check: Callable[[list[str]], C
     yield from storage.problems_in(sweep.storage)
     for i, point in enumerate(sweep.points):
         yield from (f"sweep.points[{i}]: {sentence}" for sentence in space.misplaced(point, found))
+    if isinstance(config.evaluation, NoneConfig):
+        yield "evaluation=none: a search needs what it seeks measured; choose another evaluation (see trivium --help)."
+    if not {"prepare", "train", "evaluate"} <= set(config.stages):
+        yield f"stages=[{', '.join(config.stages)}]: a trial prepares, trains and evaluates; leave stages out."
     if sweep.repeats > 1 and "seed" in sweep.params:
         yield "sweep.params.seed: sweep.repeats trains with several seeds already; leave one of them out."
     if config.starts_from is not None:

@@ -47,7 +47,7 @@ class Search:
         study = optuna.create_study(
             study_name=self.spec.study,
             storage=open_storage(self.sweep.storage, self.spec.folder, self.tracking),
-            directions=[StudyDirection[direction.upper()] for direction in self.sweep.objectives.values()],
+            directions=[StudyDirection[direction.upper()] for direction in self.sweep.sought.values()],
             pruner=search.pruner(self.sweep),
             load_if_exists=True,
         )
@@ -61,7 +61,7 @@ class Search:
             study.set_user_attr("folder", home)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that names are experimental in Optuna
-                study.set_metric_names(list(self.sweep.objectives))
+                study.set_metric_names(list(self.sweep.sought))
         for point in self.sweep.points:
             study.enqueue_trial(dict(point), skip_if_exists=True)
         return study
@@ -111,7 +111,8 @@ class Search:
             time.sleep(POLL)
 
     def _ask(self, worker: "Worker") -> "Trial":
-        self.study.sampler = search.sampler(self.sweep, self.space, search.asked(self.trials()))
+        asked = search.asked([trial for trial in self.trials() if self._proposed(trial)])
+        self.study.sampler = search.sampler(self.sweep, self.space, asked)
         trial = self.study.ask(self.space)
         trial.set_user_attr("worker", worker.name)
         trial.set_user_attr("folder", str(self.folder_of(trial.number)))
@@ -132,6 +133,10 @@ class Search:
         if among >= FEW and len(failures) / among > self.sweep.max_failure_rate:
             rate = f"{len(failures)} of {among} trials failed, more than sweep.max_failure_rate={self.sweep.max_failure_rate:g}"
             raise TrainingError(_gave_up(failures, rate))
+        newest = max((trial.number for trial in self.finished()), default=-1)
+        in_a_row = sum(trial.number > newest for trial in failures)
+        if in_a_row >= max(FEW, self.total):
+            raise TrainingError(_gave_up(failures, f"{in_a_row} trials in a row failed, as many as the sweep is to have"))
 
     # --- ending a trial ----------------------------------------------------------------------------------------------
 
@@ -176,13 +181,15 @@ class Search:
         tries = {key: value for key, value in trial.user_attrs.items() if key in ("retried", "deaths")}
         if count:
             tries[count] = tries.get(count, 0) + 1
+        frozen = self._frozen(trial)
         queued = any(one.system_attrs.get(search.AGAIN) == trial.number for one in self.trials())
-        if not queued and tries.get(count, 0) <= self.sweep.retries and self._has_point(trial):
-            self.study.add_trial(search.again(self._frozen(trial), tries))
+        has_point = self._proposed(frozen) or "fixed_params" in frozen.system_attrs
+        if has_point and not queued and tries.get(count, 0) <= self.sweep.retries:
+            self.study.add_trial(search.again(frozen, tries))
 
-    def _has_point(self, trial: "Trial") -> bool:
-        """Whether there is anything to try again; a process may die before its trial has all of its point."""
-        return trial.params.keys() >= self.space.keys() or "fixed_params" in trial.system_attrs
+    def _proposed(self, trial: "FrozenTrial") -> bool:
+        """Whether a trial has all of its point; a process may die before it has."""
+        return trial.params.keys() >= self.space.keys()
 
     def _frozen(self, trial: "Trial") -> "FrozenTrial":
         return next(one for one in self.trials() if one.number == trial.number)
@@ -190,7 +197,7 @@ class Search:
     def _comparable(self, trial: "Trial", found: Outcome) -> Outcome:
         """A trial that was measured on other items than the first one is none of this study."""
         place = outcome.folders(self.folder_of(trial.number), self.sweep)[0]
-        items = {metric: objectives.items_of(place, metric) for metric in self.sweep.objectives}
+        items = {metric: objectives.items_of(place, metric) for metric in self.sweep.sought}
         first = self.study.user_attrs.get("items")
         if first is None:
             self.study.set_user_attr("items", items)

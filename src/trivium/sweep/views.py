@@ -26,7 +26,7 @@ def description(store: Store, run_id: str, study: str, spec: Mapping[str, Any]) 
     """Markdown: what is searched for, where the trials stand beside each other, and the search space."""
     names = objective_names(len(spec["objectives"]))
     goals = " and ".join(
-        f"{way} `{metric}` (`{name}`)" for name, (metric, way) in zip(names, spec["objectives"].items(), strict=True)
+        f"{way} `{metric}` (`{name}`)" for name, (way, metric) in zip(names, map(str.split, spec["objectives"]), strict=True)
     )
     kept = "".join(f", keeping `{text}`" for text in spec.get("constraints", ()))
     space = {key: text.replace("|", "\\|") for key, text in spec["params"].items()}
@@ -49,12 +49,13 @@ def save_view(store: Store, run_id: str, study: str, spec: Mapping[str, Any]) ->
 
 def _state(run_id: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     names, params = objective_names(len(spec["objectives"])), list(spec["params"])
-    shown = [*names, *spec["objectives"]]
-    metrics = [*names, *(f"{metric}{end}" for metric in spec["objectives"] for end in ("_ci_low", "_ci_high"))]
+    sought = [text.split()[1] for text in spec["objectives"]]
+    shown = [*names, *sought]
+    metrics = [*names, *(f"{metric}{end}" for metric in sought for end in ("_ci_low", "_ci_high"))]
     return {
         "searchFilter": f"tags.`mlflow.parentRunId` = '{run_id}' and tags.`trivium.kind` = 'trial'",
         "orderByKey": f"metrics.`{names[0]}`",
-        "orderByAsc": next(iter(spec["objectives"].values())) == "minimize",
+        "orderByAsc": spec["objectives"][0].startswith("minimize"),
         "selectedColumns": [
             *("attributes.`Duration`", "tags.`state`"),
             *(f"metrics.`{name}`" for name in metrics),

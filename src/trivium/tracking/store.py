@@ -39,11 +39,31 @@ def _connect(uri: str, experiment: str, timeout: int, pid: int) -> Store:
 
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a page for each error, which is raised as well
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(timeout))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    _make_whole(uri)
     client = mlflow.MlflowClient(tracking_uri=with_timeout(uri, timeout))
     found = client.get_experiment_by_name(experiment)
     return Store(client, found.experiment_id if found else _new_experiment(client, experiment, artifact_root(uri)))
+
+
+def _make_whole(uri: str) -> None:
+    """A new database of a file has all its tables before it has its name: MLflow cannot go on with one that was begun."""
+    import mlflow
+    from filelock import FileLock
+
+    path = database(uri)
+    if path is None or path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    begun = path.with_name(f".{path.name}.new")
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        if not path.exists():
+            for old in (begun, begun.with_name(f"{begun.name}-journal")):
+                old.unlink(missing_ok=True)
+            mlflow.MlflowClient(tracking_uri=f"sqlite:///{begun}").search_experiments(max_results=1)
+            os.replace(begun, path)
 
 
 def _new_experiment(client: Any, name: str, artifacts: str | None) -> str:
@@ -93,18 +113,23 @@ def reason(error: BaseException) -> str:
 
 def with_timeout(uri: str, seconds: int) -> str:
     """A sqlite URI whose folder exists and whose connections wait this long for a lock."""
-    if not uri.startswith("sqlite:///"):
+    path = database(uri)
+    if path is None:
         return uri
-    Path(uri.removeprefix("sqlite:///").split("?")[0]).parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     return uri if "timeout=" in uri else f"{uri}{'&' if '?' in uri else '?'}timeout={seconds}"
 
 
 def artifact_root(uri: str) -> str | None:
     """Artifacts of a sqlite store lie beside its database, not in the working directory."""
-    if not uri.startswith("sqlite:///"):
-        return None
-    folder = Path(uri.removeprefix("sqlite:///").split("?")[0]).resolve().parent / "mlartifacts"
-    return folder.as_uri()
+    path = database(uri)
+    return None if path is None else (path.resolve().parent / "mlartifacts").as_uri()
+
+
+def database(uri: str) -> Path | None:
+    """The file of a sqlite URI; None for a server, another database or one in memory."""
+    path = uri.removeprefix("sqlite:///").split("?")[0]
+    return Path(path) if uri.startswith("sqlite:///") and path not in ("", ":memory:") else None
 
 
 def search(store: Store, tags: Mapping[str, str]) -> Iterator[Any]:

@@ -2,6 +2,8 @@
 
 import gc
 import json
+import os
+import signal
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,12 +14,12 @@ import torch
 from safetensors.torch import load_file
 
 from trivium.backends.torch import grpo, sft
-from trivium.backends.torch.watch import freed
-from trivium.errors import Pruned
+from trivium.backends.torch.watch import freed, undisturbed
+from trivium.errors import Interrupted, Pruned
 from trivium.evaluation import EvalItems, Respondent, TorchRespondent, evaluate
 from trivium.evaluation.probe import Watch
 from trivium.evaluation.suites import Item, Option, Part
-from trivium.models.load import load_tokenizer, load_tuned
+from trivium.models.load import load_base, load_tokenizer, load_tuned
 from trivium.sample import Sample
 from trivium.schema import (
     Config,
@@ -186,15 +188,50 @@ def test_a_training_that_is_given_up_stops_at_once_and_leaves_nothing(random_mod
 def test_trainings_that_were_given_up_leave_no_tensors(random_model, prepared, asked, tmp_path, kind):
     config, data = (rewarded(), asked) if kind == "grpo" else (supervised(), prepared)
     kept: list[Pruned] = []
-    counts = []
+    counts, models = [], []
+
+    def look(respondent: TorchRespondent, step: int) -> None:
+        models.append(weakref.ref(respondent._model))
+        raise Pruned("hopeless")
+
     for number in range(5):
         with pytest.raises(Pruned) as caught:
-            run(config, random_model, data, tmp_path / str(number), 2, Looks(until=2))
+            run(config, random_model, data, tmp_path / str(number), 2, look)
         kept.append(caught.value)  # whoever keeps the error, with its traceback, keeps no model
+        assert models.pop()() is None
         counts.append(sum(1 for thing in gc.get_objects() if issubclass(type(thing), torch.Tensor)))
     assert all(error.__traceback__ for error in kept)
     assert len(set(counts[1:])) == 1, counts
     assert counts[-1] <= counts[0], counts
+
+
+def test_a_look_leaves_every_module_in_its_mode_and_the_random_state_as_it_was(random_model):
+    config = supervised()
+    model = load_base(config.model, config.hardware, str(random_model)).train()
+    frozen = model.model.layers[0].eval()
+    state = torch.get_rng_state()
+    with pytest.raises(Pruned), undisturbed(model):
+        assert not any(module.training for module in model.modules())
+        torch.rand(3)
+        raise Pruned
+    assert model.training and model.model.layers[1].training
+    assert not any(module.training for module in frozen.modules())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_no_look_delays_a_stop(random_model, prepared, tmp_path):
+    looks = Looks()
+
+    def stop_at_3(step: int, *_: object) -> None:
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    config, watch = supervised(), Watch(3, looks)
+    with pytest.raises(Interrupted):
+        sft.train(config, str(random_model), prepared, tmp_path, record=Silent(), progress=stop_at_3, watch=watch)
+    assert looks.steps == []
+    run(config, random_model, prepared, tmp_path, 3, looks)
+    assert looks.steps == [6], "the training went on from where it was stopped"
 
 
 def test_memory_is_given_back_whatever_error_passes_and_whatever_caused_it():

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 from studies import PREFERENCE, RATIO, SPACE, alpha_study, confirmed, random_study, trial
 
+from trivium.artifact import write_json
 from trivium.console import Console, Screen
 from trivium.schema import SweepConfig
 from trivium.sweep.report import StudyFacts, outcome, tell, write_report
 
-CONFIG = SweepConfig(name="alpha", objectives={PREFERENCE: "maximize"})
+CONFIG = SweepConfig(name="alpha", objectives=[f"maximize {PREFERENCE}"])
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 HEADLESS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 
@@ -40,7 +41,7 @@ def two_objectives() -> tuple[optuna.Study, StudyFacts, SweepConfig]:
             for end, s in (("low", -0.02), ("high", 0.02))
         }
         study.add_trial(trial(one.number, one.params, SPACE, one.value, ratio, metrics=spread, violation=ratio - 1.3))
-    sought = SweepConfig(objectives={PREFERENCE: "maximize", RATIO: "minimize"}, constraints=[f"{RATIO} <= 1.3"])
+    sought = SweepConfig(objectives=[f"maximize {PREFERENCE}", f"minimize {RATIO}"], constraints=[f"{RATIO} <= 1.3"])
     return study, StudyFacts("pareto", "distrust", 12, distributions=SPACE, base={PREFERENCE: 0.1, RATIO: 1.0}), sought
 
 
@@ -161,7 +162,7 @@ def test_equal_values_and_one_value_of_a_parameter_are_drawn(tmp_path: Path) -> 
     study = optuna.create_study(direction="minimize")
     for number in range(9):
         study.add_trial(trial(number, {"loss.alpha": 1.0, "adapter.r": 8, "loss": "uniform"}, SPACE, 0.5))
-    config = SweepConfig(objectives={PREFERENCE: "minimize"})
+    config = SweepConfig(objectives=[f"minimize {PREFERENCE}"])
     report = write_report(study, config, StudyFacts("s", "distrust", 9, distributions=SPACE), tmp_path)
     assert "the same value" in report.left_out["importance"]
 
@@ -174,6 +175,33 @@ def test_a_new_report_leaves_no_old_plots(tmp_path: Path) -> None:
     assert first.plots and not second.plots
     assert not list((tmp_path / "plots").iterdir())
     assert not list((tmp_path / "conf/experiment").iterdir())
+
+
+def test_time_is_told_by_stage(tmp_path: Path) -> None:
+    study, facts = alpha_study()
+    timed = optuna.create_study(direction="maximize")
+    for one in study.trials:
+        one.user_attrs = {**one.user_attrs, "folder": f"trials/{one.number:04d}"}
+        timed.add_trial(one)
+        write_json(tmp_path / one.user_attrs["folder"] / "result.json", {"stages": {"train": {"seconds": 2.5}}})
+    (tmp_path / "trials/0005/result.json").write_text("{", encoding="utf-8")
+    report = write_report(timed, CONFIG, facts, tmp_path)
+    assert "of trials: train 5 12.5 2.5" in words(report.page)
+    assert "complete trials 6 60.0 10.0" in words(report.page)
+    assert "first start to last end 50.0" in words(report.page)
+
+
+def test_many_parameters_are_drawn_in_rows(tmp_path: Path) -> None:
+    space = {f"group.key_{i}": FloatDistribution(0, 1) for i in range(6)}
+    study = optuna.create_study(direction="maximize")
+    for number in range(4):
+        study.add_trial(trial(number, dict.fromkeys(space, number / 4), space, number / 4, overrides=["seed=1"]))
+    report = write_report(study, CONFIG, StudyFacts("s", "distrust", 4, distributions=space), tmp_path)
+    from matplotlib.image import imread
+
+    height, width, _ = imread(next(path for path in report.plots if path.name == "slice.png")).shape
+    assert width < 3 * height
+    assert "group.key_5" in words(report.page)
 
 
 def test_the_outcome_is_plain_data(tmp_path: Path) -> None:

@@ -49,12 +49,25 @@ class Panel:
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels beside each other, with one legend. `height` is in pixels."""
+    """Panels in rows, with one legend. `height` is that of a row, in pixels; `share_y`: one scale across a row."""
 
     panels: Sequence[Panel]
     height: int = 420
     share_y: bool = False
 
+    @property
+    def columns(self) -> int:
+        """Panels in a row."""
+        return min(len(self.panels), ACROSS)
+
+    @property
+    def rows(self) -> int:
+        """Rows of panels."""
+        return -(-len(self.panels) // self.columns)
+
+
+ACROSS = 4
+"""Panels that fit beside each other."""
 
 COLOURS = {
     "trial": "#2f6f9f",

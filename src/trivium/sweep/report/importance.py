@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 LEAST_TRIALS = 8
 """Complete trials below which an importance is noise."""
-RESAMPLES = 120
+RESAMPLES = 100
+_SHUFFLES = 3
+"""Shuffled objectives of each resample, whose mean is what chance gives."""
 _GOOD_SHARE = 0.5
 """Trials that count as good: PED-ANOVA fits a density to them, and the best tenth of a small study is a trial or two."""
 
@@ -80,12 +82,12 @@ def _above_chance(trials: "Sequence[FrozenTrial]", values: Floats, names: Sequen
     Trials are shuffled before they are drawn: a trial drawn twice then has one value in both.
     """
     drawn = rng.integers(len(trials), size=len(trials))
-    return _divergences(trials, values, drawn, names) - _divergences(trials, rng.permutation(values), drawn, names)
+    chance = [_divergences(trials, rng.permutation(values), drawn, names) for _ in range(_SHUFFLES)]
+    above: Floats = _divergences(trials, values, drawn, names) - np.mean(chance, 0)
+    return above
 
 
-def _divergences(
-    trials: "Sequence[FrozenTrial]", values: Floats, drawn: "np.typing.NDArray[np.int64]", names: Sequence[str]
-) -> Floats:
+def _divergences(trials: "Sequence[FrozenTrial]", values: Floats, drawn: Ints, names: Sequence[str]) -> Floats:
     """PED-ANOVA of the drawn trials (P,), less being better, in the order of `names`."""
     import optuna
 

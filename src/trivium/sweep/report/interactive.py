@@ -16,17 +16,19 @@ def draw(figure: Figure) -> Any:
     """A `plotly.graph_objects.Figure`; texts are escaped, since plotly reads some HTML in them."""
     from plotly.subplots import make_subplots  # type: ignore[import-untyped]
 
-    count = len(figure.panels)
-    drawn = make_subplots(rows=1, cols=count, shared_yaxes=figure.share_y, horizontal_spacing=0.04 if figure.share_y else 0.12)
+    gap = 0.04 if figure.share_y else 0.12
+    shape = {"rows": figure.rows, "cols": figure.columns, "horizontal_spacing": gap, "vertical_spacing": 0.3 / figure.rows}
+    drawn = make_subplots(shared_yaxes=figure.share_y, **shape)
     named: set[str] = set()
-    for column, panel in enumerate(figure.panels, 1):
+    for i, panel in enumerate(figure.panels):
+        place = dict(zip(("row", "col"), (1 + one for one in divmod(i, figure.columns)), strict=True))
         for series in panel.series:
-            drawn.add_trace(_trace(series, series.name not in named), row=1, col=column)
+            drawn.add_trace(_trace(series, series.name not in named), **place)
             named |= set() if series.silent else {series.name}
-        _levels(drawn, panel, column)
-        drawn.update_xaxes(_axis(panel.x), row=1, col=column)
-        drawn.update_yaxes(_axis(panel.y, bool(figure.share_y and column > 1)), row=1, col=column)
-    return styled(drawn, figure.height, legend=len(named) > 1)
+        _levels(drawn, panel, place)
+        drawn.update_xaxes(_axis(panel.x), **place)
+        drawn.update_yaxes(_axis(panel.y, figure.share_y and place["col"] > 1), **place)
+    return styled(drawn, figure.height * figure.rows, legend=len(named) > 1)
 
 
 def styled(drawn: Any, height: int, legend: bool = True) -> Any:
@@ -101,9 +103,10 @@ def _places(values: Sequence[Any]) -> list[Any]:
     return [text(value) if isinstance(value, str) else value for value in values]
 
 
-def _levels(drawn: Any, panel: Panel, column: int) -> None:
+def _levels(drawn: Any, panel: Panel, place: Mapping[str, int]) -> None:
+    dashed = {"dash": "dash", "width": 1, "color": "#6b7280"}
     for name, value in panel.levels.items():
-        drawn.add_hline(y=value, line={"dash": "dash", "width": 1, "color": "#6b7280"}, annotation_text=name, row=1, col=column)
+        drawn.add_hline(y=value, line=dashed, annotation_text=name, **place)
 
 
 def _axis(axis: Axis, repeated: bool = False) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from trivium.maths.statistics import Estimate
 from trivium.schema import SweepConfig
 from trivium.sweep import objectives as sought
-from trivium.sweep.report import answer, best, confirm, importance, plots
+from trivium.sweep.report import answer, best, confirm, importance, plots, times
 from trivium.sweep.report.curves import Scene
 from trivium.sweep.report.facts import Report, StudyFacts
 from trivium.sweep.report.intervals import shown
-from trivium.sweep.report.rows import STATES, Row, rows
+from trivium.sweep.report.rows import STATES, rows
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -27,12 +27,15 @@ def write_report(study: "Study", config: SweepConfig, facts: StudyFacts, folder:
 
     A study of several objectives has one experiment for each point of its front: `<study>_front_<n>`.
     """
-    found = rows(study, list(config.objectives))
-    scene = Scene(facts, config.objectives, found, best.best_rows(study, found))
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # it announces every study that is made, and each resample is one
+    found = rows(study, list(config.sought))
+    scene = Scene(facts, config.sought, found, best.best_rows(study, found))
     shares, reasons = _importances(study, config, facts)
     drawn, left_out = plots.write(scene, shares, folder / "plots")
     metrics = sought.metrics(config)
-    compared = {which: confirm.comparisons(facts, list(config.objectives), which) for which in confirm.points(facts)}
+    compared = {which: confirm.comparisons(facts, list(config.sought), which) for which in confirm.points(facts)}
     report = Report(
         page=folder / "report.html",
         plots=[path for plot in drawn for path in (plot.page, plot.picture)],
@@ -54,7 +57,7 @@ def write_report(study: "Study", config: SweepConfig, facts: StudyFacts, folder:
 def _importances(study: "Study", config: SweepConfig, facts: StudyFacts) -> tuple[dict[str, dict[str, Estimate]], list[str]]:
     """Shares by objective, and the reasons where there are none."""
     found, reasons = {}, []
-    for index, metric in enumerate(config.objectives):
+    for index, metric in enumerate(config.sought):
         try:
             found[metric] = importance.importance(study, facts.distributions, index, seed=config.seed)
         except importance.TooLittle as error:
@@ -86,7 +89,7 @@ def _rendered(scene: Scene, config: SweepConfig, report: Report, drawn: Sequence
         yaml=[(path.name, path.read_text(encoding="utf-8"), _run_file(path)) for path in report.experiments],
         counts=Counter(row.state for row in scene.rows),
         states=list(STATES.values()),
-        times=_times(scene.rows),
+        times=times.table(scene.rows, scene.facts, report.page.parent),
         plots=[_embedded(plot) for plot in drawn],
         plotlyjs=get_plotlyjs(),
     )
@@ -95,19 +98,6 @@ def _rendered(scene: Scene, config: SweepConfig, report: Report, drawn: Sequence
 def _run_file(experiment: Path) -> str:
     """The line that runs an experiment file from where it lies."""
     return shlex.join(["trivium", "--config-dir", str(experiment.parents[1]), f"experiment={experiment.stem}"])
-
-
-def _times(found: Sequence[Row]) -> dict[str, str]:
-    """Where the time went: by the trials' states, and the whole from the first start to the last end."""
-    spent: dict[str, list[float]] = {}
-    for row in found:
-        if row.seconds is not None:
-            spent.setdefault(row.state, []).append(row.seconds)
-    told = {f"{state} trials": f"{sum(s):.1f} s, {sum(s) / len(s):.1f} s each" for state, s in spent.items()}
-    starts, ends = [row.start for row in found if row.start], [row.end for row in found if row.end]
-    if starts and ends:
-        told["first start to last end"] = f"{(max(ends) - min(starts)).total_seconds():.1f} s"
-    return told
 
 
 def _embedded(plot: plots.Plot) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def candidates(scene: Scene, importances: Importances) -> Iterator[Candidate]:
     reason = "" if importances else "needs eight complete trials with different values and two parameters."
     yield "importance", "Importance of each parameter", reason, partial(curves.importances, importances)
     for end, metric, of in objectives:
-        reason = enough or ("would repeat the curve." if single else "")
+        reason = enough or ("would repeat the curve." if single else "" if keys else "nothing was searched.")
         yield f"slice{end}", f"{metric} against each parameter", reason, partial(curves.slices, of)
     reason = "" if any(row.steps for row in scene.rows) else "no trial was estimated while it trained."
     yield "intermediate", "Estimates while training", reason, partial(curves.intermediate, scene)

@@ -17,12 +17,14 @@ def save(figure: Figure, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 
-    count = len(figure.panels)
-    canvas = Canvas(figsize=(max(WIDTH, 2.9 * count), figure.height / _INCH), layout="constrained")
+    size = (max(WIDTH, 2.9 * figure.columns), figure.height * figure.rows / _INCH)
+    canvas = Canvas(figsize=size, layout="constrained")
     FigureCanvasAgg(canvas)
-    spots = canvas.subplots(1, count, sharey=figure.share_y, squeeze=False)[0]
-    for i, (spot, panel) in enumerate(zip(spots, figure.panels, strict=True)):
-        _panel(spot, panel, figure.share_y and i > 0)
+    spots = list(canvas.subplots(figure.rows, figure.columns, sharey=figure.share_y, squeeze=False).flat)
+    for i, (spot, panel) in enumerate(zip(spots, figure.panels, strict=False)):
+        _panel(spot, panel, figure.share_y and i % figure.columns > 0)
+    for spot in spots[len(figure.panels) :]:
+        spot.set_axis_off()
     _legend(canvas, spots)
     canvas.savefig(path, dpi=DPI)
 

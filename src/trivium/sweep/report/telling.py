@@ -29,7 +29,7 @@ def tell(report: Report, screen: Screen) -> None:
 
 def outcome(study: "Study", config: SweepConfig, facts: StudyFacts, report: Report) -> dict[str, Any]:
     """The study as plain data: counts by state, the best point or the front with intervals, what fresh seeds gave."""
-    found = rows(study, list(config.objectives))
+    found = rows(study, list(config.sought))
     counts = Counter(row.state for row in found)
     finished = counts["complete"] + counts["pruned"]
     chosen = best_rows(study, found)
@@ -38,11 +38,11 @@ def outcome(study: "Study", config: SweepConfig, facts: StudyFacts, report: Repo
         "status": "ok" if finished >= facts.n_trials and chosen else "failed" if not chosen else "unfinished",
         "study": facts.study,
         "experiment": facts.experiment,
-        "objectives": dict(config.objectives),
+        "objectives": list(config.objectives),
         "n_trials": facts.n_trials,
         "finished": finished,
         "counts": {state: counts[state] for state in STATES.values()},
-        "best": [_point(row, list(config.objectives), commands[row.number]) for row in chosen],
+        "best": [_point(row, list(config.sought), commands[row.number]) for row in chosen],
         "base": dict(facts.base),
         "default": dict(facts.default),
         "confirmed": [_compared(one) for one in report.confirmed],

@@ -1,0 +1,90 @@
+"""The best point and the default, trained again with seeds that no trial had."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trivium.compose import hydra_at
+from trivium.sweep import confirm, worker
+
+
+
+def results(study: Path) -> dict[str, dict[str, Any]]:
+    return {
+        path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(study.glob("confirm/*/result.json"))
+    }
+
+
+def test_the_best_and_the_default_are_trained_again_with_fresh_seeds(bench: Any) -> None:
+    tracking = ["tracking=mlflow", f"tracking.uri=sqlite:///{bench.home}/mlflow.db"]
+    words = ["sweep.n_trials=1", "sweep.points=[{loss.alpha: 5.0}]", *tracking]
+    bench.run(*words, "sweep.confirm=1")
+    study = bench.home / "study"
+    found = results(study)
+    assert list(found) == ["best-10000", "default-10000"]
+    settings = {name: (study / "confirm" / name / "config.resolved.yaml").read_text(encoding="utf-8") for name in found}
+    assert all("seed: 10000" in text for text in settings.values())
+    assert "alpha: 5.0" in settings["best-10000"]
+    assert "alpha: 5.0" not in settings["default-10000"]
+    assert len(bench.open().finished()) == 1
+
+    before = {name: (study / "confirm" / name / "result.json").stat().st_mtime_ns for name in found}
+    (study / "confirm" / "default-10000" / "result.json").write_text('{"status": "failed", "error": "interrupted"}', encoding="utf-8")
+    bench.run(*words, "sweep.confirm=2")
+    assert list(results(study)) == ["best-10000", "best-10001", "default-10000", "default-10001"]
+    assert {result["status"] for result in results(study).values()} == {"ok"}
+    assert (study / "confirm" / "best-10000" / "result.json").stat().st_mtime_ns == before["best-10000"]
+
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{bench.home}/mlflow.db")
+    kinds = [run.data.tags["trivium.kind"] for run in client.search_runs([one.experiment_id for one in client.search_experiments()])]
+    assert sorted(kinds).count("confirm") >= 4
+
+
+def test_nothing_is_confirmed_without_a_finished_trial(bench: Any) -> None:
+    search = bench.begin("sweep.n_trials=1", "sweep.confirm=2")
+    assert confirm.wanted(search, 0) == []
+
+
+def test_of_a_front_the_ends_and_the_middle_are_confirmed(bench: Any) -> None:
+    goals = "sweep.objectives=[maximize eval/source_preference, minimize eval/discernment]"
+    search = bench.begin("sweep.n_trials=5", "sweep.confirm=1", goals)
+    with search.worker() as me:
+        for i in range(5):
+            trial = search.claim(me)
+            bench.wrote(search, trial.number, {"eval/source_preference": float(i), "eval/discernment": float(i)})
+            search.study.tell(trial, [float(i), float(i)])
+    chosen = confirm.wanted(search, 3)
+    assert [again.which for again in chosen] == ["front-0", "front-2", "front-4", "default"]
+    assert [again.seed for again in chosen] == [10003] * 4
+    points = [trial.user_attrs["overrides"] for trial in search.trials("COMPLETE")]
+    assert [again.overrides for again in chosen] == [points[4], points[2], points[0], []]
+
+
+@pytest.mark.parametrize("limit", ["<= 0.5", ">= 9"])
+def test_only_a_point_that_keeps_the_constraints_is_confirmed(bench: Any, limit: str) -> None:
+    search = bench.begin("sweep.n_trials=2", f"sweep.constraints=['eval/discernment {limit}']", "sweep.confirm=1")
+    with search.worker() as me:
+        for value in (0.9, 0.4):
+            trial = search.claim(me)
+            bench.wrote(search, trial.number, {"eval/source_preference": value, "eval/discernment": value})
+            from trivium.sweep import outcome
+
+            search.settle(trial, outcome.read(search.folder_of(trial.number), search.sweep), 1.0)
+    chosen = confirm.wanted(search, 0)
+    if limit.startswith(">="):
+        assert chosen == []
+    else:
+        assert [again.overrides for again in chosen] == [search.trials("COMPLETE")[1].user_attrs["overrides"], []]
+
+
+def test_what_the_base_model_gives_is_measured_before_any_trial(bench: Any) -> None:
+    search = bench.begin("sweep.n_trials=1")
+    with hydra_at():
+        found = confirm.base_metrics(search, bench._check)
+    assert 0 <= found["eval/source_preference"] <= 1
+    assert not (search.spec.folder / "trials").exists()
+    assert worker.BASE == "base.json"
