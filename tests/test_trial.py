@@ -39,6 +39,8 @@ go(Path({out!r}), Path({cache!r}), {overrides!r})
 class Told:
     """A trial that remembers what it was told, and is given up at a step."""
 
+    audited = False
+
     def __init__(self, every: int | None = 2, until: int = 99, objective: str = "eval/source_preference") -> None:
         self.objective, self.every, self.until, self.items, self.place = objective, every, until, 6, Place()
         self.runs: list[str | None] = []
@@ -116,7 +118,13 @@ def test_a_trial_that_is_given_up_keeps_what_it_found(cache: Path, tmp_path: Pat
     assert (result["metrics"]["trial/step"], result["metrics"]["trial/estimate"]) == trial.reports[-1]
     assert not any(name.startswith("eval/") for name in result["metrics"])
     assert lines(tmp_path, "trial/estimate") == trial.reports and len(trial.reports) == 2
-    assert {path.name for path in tmp_path.iterdir()} <= {".lock", "config.resolved.yaml", "metrics.jsonl", "result.json"}
+    assert {path.name for path in tmp_path.iterdir()} <= {
+        ".lock",
+        "config.resolved.yaml",
+        "metrics.jsonl",
+        "result.json",
+        "run.log",
+    }
 
 
 def test_without_an_interval_nothing_is_estimated(cache: Path, tmp_path: Path) -> None:

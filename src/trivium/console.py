@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import IO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -18,8 +19,8 @@ Update = Callable[[int, int, Mapping[str, float]], None]
 class Screen:
     """The run's terminal output."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or _console()
+    def __init__(self, out: Console | None = None) -> None:
+        self.console = out or console()
 
     def say(self, text: str) -> None:
         """One plain line."""
@@ -68,12 +69,12 @@ class Screen:
         self.console.print(table)
 
 
-def _console() -> Console:
+def console(file: IO[str] | None = None) -> Console:
     """As wide as the terminal; a file or a pipe has no width, so nothing is folded there."""
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = _FILE_WIDTH
-    return console
+    made = Console(file=file, highlight=False, soft_wrap=True)
+    if not made.is_terminal and (file is not None or "COLUMNS" not in os.environ):
+        made.width = _FILE_WIDTH
+    return made
 
 
 def _cell(text: str) -> Text:

@@ -44,10 +44,10 @@ def checked(overrides: list[str], config_dir: Path | None = None) -> Config:
     problems += [f"{o}: only entries of {', '.join(MAPPINGS)} can be taken away." for o in overrides if _takes_away(o)]
     overrides = [o for o in overrides if not _takes_away(o)]
     kept = [loosen(o) for o in overrides if not (is_choice(o) and any(_choice_problems(o, config_dir)))]
-    kept, refused = _composable(kept, config_dir)
+    composed, refused = _composed(kept, config_dir)
     problems += refused
     try:
-        config = bind(compose(kept, config_dir))
+        config = bind(composed)
     except ConfigError as error:
         raise ConfigError(problems + error.problems) from None
     if problems:
@@ -68,18 +68,17 @@ def _choice_problems(override: str, config_dir: Path | None) -> Iterator[str]:
         yield f"{group}={option}: no such option; {nearest(option, known)}"
 
 
-def _composable(overrides: list[str], config_dir: Path | None) -> tuple[list[str], list[str]]:
-    """The overrides that Hydra can compose, and a sentence for each of the others."""
+def _composed(overrides: list[str], config_dir: Path | None) -> tuple[dict[str, Any], list[str]]:
+    """What Hydra makes of the overrides, without those that it cannot compose, and a sentence for each of these."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        compose(overrides, config_dir)
-        return overrides, []
+        return compose(overrides, config_dir), []
     except (HydraException, OmegaConfBaseException):
         choices = [o for o in overrides if is_choice(o)]
     if broken := [problem for choice in choices if (problem := _choice_refused(choice, config_dir))]:
-        return [], broken
+        return compose([], config_dir), broken
     problems, kept = [], []
     for override in overrides:
         try:
@@ -87,7 +86,7 @@ def _composable(overrides: list[str], config_dir: Path | None) -> tuple[list[str
             kept.append(override)
         except (HydraException, OmegaConfBaseException) as error:
             problems.append(_refusal(override.lstrip("+"), error))
-    return kept, problems
+    return compose(kept, config_dir), problems
 
 
 def _choice_refused(choice: str, config_dir: Path | None) -> str | None:

@@ -1,7 +1,8 @@
 """A run from its configuration to `result.json`: the arms walk through the stages, and one table compares them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trivium import stages, summary
 from trivium.arms import Arm
 from trivium.artifact import MANIFEST, write_json
-from trivium.console import Screen
+from trivium.console import Screen, console
 from trivium.errors import GateError, Pruned
 from trivium.recording import recorded
 from trivium.result import Result
@@ -67,11 +68,11 @@ class Session:
 def run(config: Config, arms: list[Arm], out: Path, label: str, trial: Trial | None = None) -> Result:
     """`task=run`: every stage asked for, then the summary.
 
-    As a trial of a search, the run reports estimates of the objective while its main arm trains, and goes without the audits
+    As a trial of a search, the run reports estimates of the objective while its main arm trains, and may go without the audits
     before it. Raises the `TriviumError` that ended the run, `Pruned` among them; `result.json` tells the same.
     """
-    screen, result = Screen(), Result(config.task, config.name)
-    with recorded(config, out, result), open_tracker(config, out, label, trial.place if trial else None) as tracker:
+    result, place = Result(config.task, config.name), trial.place if trial else None
+    with recorded(config, out, result), _screen(out, trial) as screen, open_tracker(config, out, label, place) as tracker:
         if trial is not None:
             trial.started(tracker.run_id)
         _require_device(config)
@@ -84,6 +85,16 @@ def run(config: Config, arms: list[Arm], out: Path, label: str, trial: Trial | N
         finally:
             _finish(session)
     return result
+
+
+@contextmanager
+def _screen(out: Path, trial: Trial | None) -> Iterator[Screen]:
+    """The terminal; a trial, one of many, speaks into `run.log` instead."""
+    if trial is None:
+        yield Screen()
+        return
+    with (out / "run.log").open("a", encoding="utf-8") as log:
+        yield Screen(console(log))
 
 
 def run_audit(config: Config, out: Path, label: str) -> None:
@@ -206,7 +217,7 @@ def _start_from(session: Session, work: Work) -> None:
 
 def _train_one(session: Session, work: Work) -> None:
     config, prepared = work.arm.config, _prepared(work)
-    if session.trial is None:
+    if session.trial is None or session.trial.audited:
         _audit_before(session, work)
     watch = _watch(session, work)
     with session.screen.bar(f"training {work.arm.name}") as update:

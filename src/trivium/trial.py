@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from trivium.errors import Pruned
-
 
 @dataclass(frozen=True)
 class Place:
@@ -25,12 +23,11 @@ class Trial(Protocol):
     items: int
     """Held-out items, of each kind, behind an estimate."""
     place: Place
+    audited: bool
+    """Whether losses and rewards are audited before it trains, as before an ordinary run."""
 
     def started(self, run_id: str | None) -> None:
         """The MLflow run that the trial is recorded in."""
 
     def report(self, value: float, step: int) -> None:
         """An estimate of the objective after so many optimiser steps; raises `Pruned` when the trial is hopeless."""
-
-
-__all__ = ["Place", "Pruned", "Trial"]

@@ -10,7 +10,6 @@ from trivium.compose import hydra_at
 from trivium.sweep import confirm, worker
 
 
-
 def results(study: Path) -> dict[str, dict[str, Any]]:
     return {
         path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(study.glob("confirm/*/result.json"))

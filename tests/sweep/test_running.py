@@ -16,7 +16,6 @@ from trivium.sweep import running
 from trivium.sweep.running import label, tell
 
 
-
 @pytest.mark.parametrize(
     ("overrides", "name"),
     [

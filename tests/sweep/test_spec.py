@@ -10,7 +10,6 @@ from trivium.schema import SweepConfig
 from trivium.sweep import spec
 
 
-
 def test_a_study_is_read_as_it_was_written(bench: Any) -> None:
     planned = bench.plan("method.learning_rate=tag(log, interval(1e-4, 1e-2))", "sweep.n_trials=5")
     planned.write()

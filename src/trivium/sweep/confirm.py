@@ -1,5 +1,7 @@
 """After the search: the best point and the default, trained again with seeds that no trial had, so that luck shows."""
 
+import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +12,7 @@ from trivium.sweep import objectives, outcome
 from trivium.sweep.report.best import best_overrides
 from trivium.sweep.running import run_in
 from trivium.sweep.spec import ALONE, Check
-from trivium.sweep.study import Search
+from trivium.sweep.study import POLL, Search
 from trivium.trial import Place
 
 FRESH = 10_000
@@ -76,20 +78,17 @@ def done(again: Again, search: Search) -> bool:
 
 
 def confirm(search: Search, parent: str | None, check: Check) -> None:
-    """Do what no other process is doing already; each training is an ordinary run, skipped when it is done."""
+    """Until all is confirmed: do what no other process is at, and wait for what others do."""
     from filelock import FileLock, Timeout
 
     seed = check([*search.spec.fixed, ALONE]).seed
-    for again in wanted(search, seed):
-        if done(again, search):
-            continue
-        again.folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(again.folder.with_suffix(".lock"), timeout=0):
+    while left := [again for again in wanted(search, seed) if not done(again, search)]:
+        for again in left:
+            again.folder.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(Timeout), FileLock(again.folder.with_suffix(".lock"), timeout=0):
                 if not done(again, search):
                     _train(again, search, parent, check)
-        except Timeout:
-            continue
+        time.sleep(POLL)
 
 
 def _train(again: Again, search: Search, parent: str | None, check: Check) -> None:
@@ -98,6 +97,7 @@ def _train(again: Again, search: Search, parent: str | None, check: Check) -> No
     try:
         run_in(config, again.folder, f"{again.which} seed={again.seed}", hook)
     except Interrupted:
+        (again.folder / "result.json").unlink(missing_ok=True)  # it says failed, and is only not finished
         raise
     except TriviumError:
         return  # its result.json tells why; the report names it

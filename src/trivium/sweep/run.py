@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from trivium.artifact import write_json
 from trivium.console import Screen
-from trivium.errors import ConfigError, Interrupted
+from trivium.errors import ConfigError, Interrupted, TrackingError, TrainingError
 from trivium.overrides import checked
 from trivium.schema import Config
 from trivium.sweep import confirm, line, outcome, runs, spec
@@ -42,18 +42,15 @@ def sweep(overrides: list[str], config_dir: Path | None, folder: Callable[[Confi
     _begin(asked, screen)
     found = Search(asked, config.tracking)
     _require_room(found)
-    parent = _parent(found, config)
+    asked.write()
+    with _alone(found):
+        parent = _parent(found, config)
     screen.say(_heading(found))
-    try:
-        with screen.bar(f"sweep {asked.sweep.name}") as update:
-            follow = Follow(found, screen, lambda done, total: update(done, total, {}))
-            _work(found, follow, launch)
-            follow()
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted; what was finished is kept: the same command goes on from there.") from None
-    finally:
-        _reconcile(found, parent)
-    return _answer(found, config, check, parent, screen)
+    with _closed(found, parent, screen):
+        _search(found, launch, screen)
+        _reconcile(found, parent, screen)
+        with _alone(found):
+            return _answer(found, config, check, parent, screen)
 
 
 def _begin(asked: Spec, screen: Screen) -> None:
@@ -61,7 +58,38 @@ def _begin(asked: Spec, screen: Screen) -> None:
     if (asked.folder / spec.SPEC).is_file():
         spec.require_same(asked, spec.load(asked.folder))
         screen.say(f"going on with the study in {_shown(asked.folder)}")
-    asked.write()
+    else:
+        asked.write()
+
+
+@contextmanager
+def _alone(found: Search) -> Iterator[None]:
+    """What two commands on one study do one after the other."""
+    from filelock import FileLock
+
+    with FileLock(found.spec.folder / ".command.lock"):
+        yield
+
+
+@contextmanager
+def _closed(found: Search, parent: str | None, screen: Screen) -> Iterator[None]:
+    """Leave no run open in MLflow, whatever ends the search."""
+    try:
+        yield
+    except BaseException:
+        _reconcile(found, parent, screen)
+        runs.finish_parent(found.tracking, parent, "failed", {})
+        raise
+
+
+def _search(found: Search, launch: Launch | None, screen: Screen) -> None:
+    try:
+        with screen.bar(f"sweep {found.sweep.name}") as update:
+            follow = Follow(found, screen, lambda done, total: update(done, total, {}))
+            _work(found, follow, launch)
+            follow()
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; what was finished is kept: the same command goes on from there.") from None
 
 
 def _require_room(found: Search) -> None:
@@ -129,8 +157,8 @@ def _following(follow: Follow) -> Iterator[None]:
         thread.join()
 
 
-def _reconcile(found: Search, parent: str | None) -> None:
-    """Leave no run of MLflow behind that says it is running, whatever died."""
+def _reconcile(found: Search, parent: str | None, screen: Screen) -> None:
+    """Leave no run of a trial behind in MLflow that says it is running, whatever died."""
     if parent is None:
         return
     begun = [t for t in found.trials() if t.state.name != "WAITING"]
@@ -147,12 +175,17 @@ def _reconcile(found: Search, parent: str | None) -> None:
         for t in begun
     ]
     running = {t.user_attrs["run_id"] for t in found.trials("RUNNING") if "run_id" in t.user_attrs}
-    runs.reconcile(found.tracking, parent, records, running)
+    try:
+        runs.reconcile(found.tracking, parent, records, running)
+    except TrackingError as error:
+        screen.warn(f"the runs of the trials are not complete: {error} The same command mends them.")
 
 
 def _answer(found: Search, config: Config, check: Check, parent: str | None, screen: Screen) -> "Report":
     from trivium.sweep import report
 
+    if not found.finished():
+        raise TrainingError(f"no trial of the study in {_shown(found.spec.folder)} was finished, so there is no answer.")
     if len(found.finished()) < found.total and time.time() < found.spec.until:
         screen.warn(f"{len(found.finished())} of {found.total} trials are finished, and the sampler has no more to propose.")
     facts = _facts(found, config, check)

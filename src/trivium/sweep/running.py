@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 class StudyTrial:
     """A trial as one of its trainings sees it (`trivium.trial.Trial`), after repeats that gave `earlier` values."""
 
+    audited = False
+
     def __init__(self, search: Search, trial: "Trial", parent: str | None, earlier: Sequence[float], steps: int) -> None:
         sweep = search.sweep
         self._trial, self._earlier, self._steps = trial, earlier, steps

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from trivium.errors import GateError, Pruned
+from trivium.result import status_of
 from trivium.schema import Config, MlflowTracking, WandbTracking
 from trivium.tracking.jsonl import JsonlTracker
 from trivium.tracking.mlflow import MlflowTracker, open_mlflow, open_trial
@@ -26,7 +26,7 @@ def open_tracker(config: Config, out: Path, name: str, place: Place | None = Non
     try:
         yield tracker
     except BaseException as error:
-        tracker.finish(_status(error))
+        tracker.finish(status_of(error))
         raise
     tracker.finish("ok")
 
@@ -38,9 +38,3 @@ def _beside(config: Config, out: Path, name: str, place: Place | None) -> Iterat
     if isinstance(tracking, MlflowTracking):
         tracker = open_trial(tracking, name, out, place) if place else open_mlflow(tracking, name)
         yield from [tracker] if tracker else []
-
-
-def _status(error: BaseException) -> str:
-    if isinstance(error, Pruned):
-        return "pruned"
-    return "gate_failed" if isinstance(error, GateError) else "failed"
