@@ -183,10 +183,11 @@ def test_a_second_opening_is_quick_and_silent(tmp_path: Path, capfd: pytest.Capt
     ],
 )
 def test_a_database_that_does_not_open_is_told_in_one_sentence_without_its_password(
-    url: str, words: str, tmp_path: Path
+    url: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("STUDIES", url)
     with pytest.raises(TriviumError, match=words) as raised:
-        open_storage(url, tmp_path, None)
+        open_storage("env:STUDIES", tmp_path, None)
     assert "cret" not in str(raised.value) and "\n" not in str(raised.value)
 
 
@@ -199,9 +200,18 @@ def test_a_database_elsewhere_is_a_storage(tmp_path: Path) -> None:
 
 def test_a_word_that_is_no_storage_is_answered_with_the_nearest() -> None:
     (problem,) = problems_in("sqlight")
-    assert problem.startswith("sweep.storage: set to 'sqlight'; allowed: sqlite, journal, mlflow, or a database's URL")
+    assert problem.startswith("sweep.storage: set to 'sqlight'; allowed: sqlite, journal, mlflow, a database's URL")
     assert problem.endswith("did you mean `sqlite`?")
     assert not list(problems_in("mysql://host/x"))
+
+
+def test_a_password_is_not_for_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    (problem,) = problems_in("postgresql://me:secret@host/x")
+    assert "env:<its name>" in problem and "secret" not in problem
+    monkeypatch.delenv("NO_SUCH", raising=False)
+    assert list(problems_in("env:NO_SUCH")) == [
+        "sweep.storage=env:NO_SUCH: the environment has no NO_SUCH; set it to the database's URL."
+    ]
 
 
 def test_a_study_in_mlflow_needs_mlflow(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Where a study is kept: a database or a journal in its folder, MLflow, or any database that a URL names."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 NAMES = ("sqlite", "journal", "mlflow")
+ENVIRONMENT = "env:"
 LOCK = "storage.lock"
 PATIENCE = {
     "sqlite": {"timeout": 60},
@@ -27,11 +29,19 @@ CHATTY = {"alembic": logging.WARNING, "urllib3.connectionpool": logging.ERROR, "
 
 
 def problems_in(where: str) -> Iterator[str]:
-    """A sentence if `sweep.storage` is neither one of our words nor a URL."""
-    if where not in NAMES and "://" not in where:
+    """A sentence if `sweep.storage` is neither one of our words nor a URL, or would put a password into records."""
+    named = where.removeprefix(ENVIRONMENT)
+    if named != where and named not in os.environ:
+        yield f"sweep.storage={where}: the environment has no {named}; set it to the database's URL."
+    elif named == where and where not in NAMES and "://" not in where:
         yield (
-            f"sweep.storage: set to {where!r}; allowed: {', '.join(NAMES)}, or a database's URL such as "
-            f"postgresql://user:password@host/name; {nearest(where, NAMES)}"
+            f"sweep.storage: set to {where!r}; allowed: {', '.join(NAMES)}, a database's URL such as postgresql://host/name, "
+            f"or env:<variable that holds it>; {nearest(where, NAMES)}"
+        )
+    elif _password(where):
+        yield (
+            f"sweep.storage: {_shown(where)} holds a password, which would be recorded with every run; put the URL into an "
+            "environment variable, and set sweep.storage=env:<its name>."
         )
 
 
@@ -50,7 +60,8 @@ def open_storage(where: str, folder: Path, tracking: Any) -> "BaseStorage":
         "journal": lambda: _journal(folder / "study.journal"),
         "mlflow": lambda: _mlflow(folder, tracking),
     }
-    return openers.get(where, lambda: _database(where, folder))()
+    url = os.environ[where.removeprefix(ENVIRONMENT)] if where.startswith(ENVIRONMENT) else where
+    return openers.get(where, lambda: _database(url, folder))()
 
 
 def _quiet() -> None:
