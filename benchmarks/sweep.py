@@ -25,9 +25,15 @@ from optuna.trial import FrozenTrial
 METRIC = "eval/source_preference"
 SPACE = {"loss.alpha": "tag(log, interval(0.05, 5.0))", "method.learning_rate": "tag(log, interval(5e-4, 2e-2))"}
 TRIALS, SEED = 8, 1
-SHORT = ("method.max_steps=100", "arms=null", "evaluation.perplexity=false", "evaluation.suites=[small_world]")
+SHORT = (
+    "model.build.max_steps=250",
+    "method.max_steps=80",
+    "arms=null",
+    "evaluation.suites=[small_world]",
+    "evaluation.perplexity=false",
+)
 """What both searches do in a trial."""
-PRUNING = ("sweep.pruner=median", "sweep.pruner_args={n_startup_trials: 3, n_warmup_steps: 25}", "sweep.report_steps=25")
+PRUNING = ("sweep.pruner=median", "sweep.pruner_args={n_startup_trials: 3, n_warmup_steps: 20}", "sweep.report_steps=20")
 SHARED = 16
 """Trials shared by two workers."""
 HERE = "TRIVIUM_BENCH"
@@ -134,7 +140,7 @@ def _best(mine: list[FrozenTrial], others: list[FrozenTrial]) -> str:
 
 
 def two_workers(home: Path) -> None:
-    words = ["sweep.sampler=random", f"cache_dir={home / 'cache'}", "loss.alpha=interval(0, 8)"]
+    words = ["sweep.sampler=random", f"cache_dir={home / 'cache'}", "loss.alpha=interval(0, 8)", "method.max_steps=40"]
     search(home / "first", *words, "sweep.n_trials=1")  # the base model and the data, which both find
     one, two = (search(home / f"{n}", *words, f"sweep.n_trials={SHARED}", f"sweep.workers={n}")[0] for n in (1, 2))
     print(f"two workers / one, {SHARED} trials: {two / one:.2f} (at most 0.60; {one:.0f} s, {two:.0f} s)")

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +14,10 @@ from trivium.sweep.spec import load
 from trivium.sweep.study import Search
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def has(launcher: str) -> bool:
+    return find_spec(f"hydra_plugins.hydra_{launcher}_launcher") is not None
 
 
 def words(tmp_path: Path, fast: list[str], *more: str) -> list[str]:
@@ -31,9 +36,8 @@ def test_hydra_finds_the_sweeper() -> None:
 
 
 def test_nothing_heavy_is_imported_with_it() -> None:
-    program = "import sys, hydra_plugins.trivium_sweeper.sweeper; print(*{'optuna', 'mlflow', 'torch', 'plotly'} & set(sys.modules))"
-    import sys
-
+    heavy = {"optuna", "mlflow", "torch", "plotly"}
+    program = f"import sys, hydra_plugins.trivium_sweeper.sweeper; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert (done.stdout.strip(), done.returncode) == ("", 0), done.stderr
 
@@ -53,7 +57,7 @@ def test_a_study_lies_in_its_own_place_unless_it_is_told_where(trivium: Run, tmp
     assert (tmp_path / "multirun" / "tries" / "mine" / "study.json").is_file()
 
 
-@pytest.mark.skipif(find_spec("hydra_plugins.hydra_joblib_launcher") is None, reason="hydra-joblib-launcher is not installed")
+@pytest.mark.skipif(not has("joblib"), reason="hydra-joblib-launcher is not installed")
 def test_joblib_does_the_trials(trivium: Run, tmp_path: Path, fast: list[str]) -> None:
     launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "sweep.workers=2", "sweep.fresh_process=true"]
     done = trivium(*words(tmp_path, fast, *launcher, "sweep.n_trials=3"))
@@ -66,7 +70,7 @@ def test_joblib_does_the_trials(trivium: Run, tmp_path: Path, fast: list[str]) -
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("hydra_plugins.hydra_submitit_launcher") is None, reason="hydra-submitit-launcher is not installed")
+@pytest.mark.skipif(not has("submitit"), reason="hydra-submitit-launcher is not installed")
 def test_submitit_does_the_trials(trivium: Run, tmp_path: Path, fast: list[str]) -> None:
     done = trivium(*words(tmp_path, fast, "hydra/launcher=submitit_local", "sweep.n_trials=2"))
     assert done.returncode == 0, done.stderr
@@ -74,7 +78,7 @@ def test_submitit_does_the_trials(trivium: Run, tmp_path: Path, fast: list[str])
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("hydra_plugins.hydra_joblib_launcher") is None, reason="hydra-joblib-launcher is not installed")
+@pytest.mark.skipif(not has("joblib"), reason="hydra-joblib-launcher is not installed")
 def test_what_ends_a_launched_worker_is_told_in_a_sentence(trivium: Run, tmp_path: Path, fast: list[str]) -> None:
     never = ["dataset.gate=strict", "dataset.targets.min_samples=1000"]
     done = trivium(*words(tmp_path, fast, "hydra/launcher=joblib", "sweep.n_trials=2", *never))

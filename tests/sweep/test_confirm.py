@@ -30,7 +30,8 @@ def test_the_best_and_the_default_are_trained_again_with_fresh_seeds(bench: Any)
     assert len(bench.open().finished()) == 1
 
     before = {name: (study / "confirm" / name / "result.json").stat().st_mtime_ns for name in found}
-    (study / "confirm" / "default-10000" / "result.json").write_text('{"status": "failed", "error": "interrupted"}', encoding="utf-8")
+    interrupted = '{"status": "failed", "error": "interrupted"}'
+    (study / "confirm" / "default-10000" / "result.json").write_text(interrupted, encoding="utf-8")
     bench.run(*words, "sweep.confirm=2")
     assert list(results(study)) == ["best-10000", "best-10001", "default-10000", "default-10001"]
     assert {result["status"] for result in results(study).values()} == {"ok"}
@@ -39,7 +40,8 @@ def test_the_best_and_the_default_are_trained_again_with_fresh_seeds(bench: Any)
     import mlflow
 
     client = mlflow.MlflowClient(f"sqlite:///{bench.home}/mlflow.db")
-    kinds = [run.data.tags["trivium.kind"] for run in client.search_runs([one.experiment_id for one in client.search_experiments()])]
+    runs = client.search_runs([one.experiment_id for one in client.search_experiments()])
+    kinds = [run.data.tags["trivium.kind"] for run in runs]
     assert sorted(kinds).count("confirm") >= 4
 
 

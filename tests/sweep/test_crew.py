@@ -163,7 +163,8 @@ def test_two_sweeps_never_share_a_gpu() -> None:
         assert mine == [0, 1]
         with reserved([0, 1, 2], 1) as others:
             assert others == [2]
-        with pytest.raises(TrainingError, match=r"0, 1 work for another sweep, and sweep.workers=2 need one each"), reserved([0, 1, 2], 2):
+        taken = "0, 1 work for another sweep, and sweep.workers=2 need one each"
+        with pytest.raises(TrainingError, match=taken), reserved([0, 1, 2], 2):
             pass
     with reserved([0, 1, 2], 2) as mine:
         assert mine == [0, 1]

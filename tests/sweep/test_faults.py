@@ -3,10 +3,13 @@
 import json
 import os
 import random
+import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -16,7 +19,7 @@ from trivium.schema import MlflowTracking
 from trivium.sweep.spec import load
 from trivium.sweep.study import Search
 
-SPACE = ["sweep=alpha", "loss.alpha=interval(0,8)", "sweep.points=[{loss.alpha: 5.0}, {loss.alpha: 0.0}]"]
+SPACE = ["sweep.points=[{loss.alpha: 5.0}, {loss.alpha: 0.0}]"]
 PATIENT = ["sweep.retries=50", "sweep.max_failure_rate=1.0"]
 """So many accidents are the test's doing, and not a point's."""
 
@@ -26,7 +29,7 @@ class Command:
 
     def __init__(self, home: Path, words: list[str]) -> None:
         self.home, self.study = home, home / "study"
-        self._words = ["-m", *SPACE, *words, f"hydra.sweep.dir={self.study}", f"tracking.uri=sqlite:///{home}/mlflow.db"]
+        self._words = ["-m", f"tracking.uri=sqlite:///{home}/mlflow.db", *words, f"hydra.sweep.dir={self.study}"]
         self._log = (home / "log").open("ab")
         self.process = self._start()
         self.starts = 1
@@ -93,13 +96,47 @@ def command(tmp_path: Path, fast: list[str]) -> Iterator[Callable[..., Command]]
     """Starts a sweep that is recorded in MLflow."""
     made = []
 
-    def start(*words: str) -> Command:
-        made.append(Command(tmp_path, [*(word for word in fast if word != "tracking=none"), *PATIENT, *words]))
+    def start(*words: str, after: Sequence[str] = SPACE) -> Command:
+        kept = (word for word in fast if word != "tracking=none")
+        made.append(Command(tmp_path, ["sweep=alpha", *kept, *PATIENT, *words, *after]))
         return made[0]
 
     yield start
     for one in made:
         one.close()
+
+
+class Server:
+    """An MLflow server on the database of a command, killed and started again."""
+
+    def __init__(self, home: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self.uri, self._home = f"http://127.0.0.1:{self._port}", home
+        self.start()
+        for _ in range(480):
+            if self._answers():
+                return
+            time.sleep(0.25)
+        raise TimeoutError(self.uri)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(urllib.request.urlopen(f"{self.uri}/health", timeout=2))
+        except OSError:
+            return False
+
+    def start(self) -> None:
+        kept = {"--backend-store-uri": f"sqlite:///{self._home}/mlflow.db", "--artifacts-destination": f"{self._home}/files"}
+        words = [word for pair in (kept | {"--host": "127.0.0.1", "--port": str(self._port)}).items() for word in pair]
+        command = [sys.executable, "-m", "mlflow", "server", *words]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": self._home, "start_new_session": True}
+        self._process = subprocess.Popen([*command, "--workers", "1"], **quiet)
+
+    def kill(self) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
 
 def killed_at_random(command: Command, kills: int, seed: int, pause: tuple[float, float]) -> None:
@@ -110,9 +147,9 @@ def killed_at_random(command: Command, kills: int, seed: int, pause: tuple[float
         command.keep_going()
 
 
-def require_whole(command: Command, total: int) -> None:
-    """The asked total, each point once, every result on disk, and nothing left open in MLflow."""
-    search = command.search()
+def require_whole(command: Command, total: int, recorded: "MlflowTracking | None" = None) -> None:
+    """The asked total, each point once and the given ones among them, every result on disk, nothing left open in MLflow."""
+    search = Search(load(command.study), recorded) if recorded else command.search()
     finished = search.finished()
     assert len(finished) == total
     assert search.trials("RUNNING") == []
@@ -149,7 +186,7 @@ def test_three_kills_lose_nothing(command: Callable[..., Command]) -> None:
     require_whole(sweep, 5)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("storage", ["sqlite", "journal", "mlflow"])
 def test_twenty_kills_lose_nothing(command: Callable[..., Command], storage: str) -> None:
     sweep = command("sweep.n_trials=16", f"sweep.storage={storage}", "sweep.workers=2")
@@ -159,3 +196,63 @@ def test_twenty_kills_lose_nothing(command: Callable[..., Command], storage: str
             break
     assert sweep.process.returncode == 0, sweep.said()[-2000:]
     require_whole(sweep, 16)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("storage", ["sqlite", "mlflow"])
+def test_a_server_killed_again_and_again_costs_nothing(command: Callable[..., Command], tmp_path: Path, storage: str) -> None:
+    server = Server(tmp_path)
+    try:
+        sweep = command("sweep.n_trials=8", f"tracking.uri={server.uri}", "tracking.timeout=20", f"sweep.storage={storage}")
+        for pause in (12, 6, 6):
+            time.sleep(pause)
+            server.kill()
+            time.sleep(1)
+            server.start()
+        assert sweep.finish(300) == 0, sweep.said()[-2000:]
+        require_whole(sweep, 8, MlflowTracking(uri=server.uri))
+    finally:
+        server.kill()
+
+
+# --- hard places -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_trial_that_does_not_end_is_given_up(command: Callable[..., Command]) -> None:
+    endless = ["loss.alpha=1", "method.max_steps=choice(2, 10000000)", "sweep.trial_timeout=20", "sweep.confirm=0"]
+    points = "sweep.points=[{method.max_steps: 10000000}, {method.max_steps: 2}]"
+    sweep = command(*endless, "sweep.n_trials=1", after=[points])
+    assert sweep.finish(200) == 0, sweep.said()[-2000:]
+    search = sweep.search()
+    assert [trial.params["method.max_steps"] for trial in search.finished()] == [2]
+    reasons = {trial.user_attrs["reason"] for trial in search.trials("FAIL") if "reason" in trial.user_attrs}
+    assert reasons == {"it gave no result within sweep.trial_timeout=20 seconds"}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of a megabyte; only root can have one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True).returncode != 0:
+        pytest.skip("no disk can be mounted here")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_told_and_the_same_command_goes_on(
+    trivium: Callable[..., "subprocess.CompletedProcess[str]"], small_disk: Path, fast: list[str]
+) -> None:
+    words = ["-m", "sweep=alpha", *fast, f"hydra.sweep.dir={small_disk / 'study'}", "sweep.n_trials=15"]
+    stopped = trivium(*words)
+    assert stopped.returncode == 1
+    assert "no space is left for" in stopped.stderr and "finished trials are kept" in stopped.stderr
+    assert len(stopped.stderr.splitlines()) == 1, stopped.stderr
+    done = len(Search(load(small_disk / "study"), None).finished())
+    assert 0 < done < 15
+    subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
+    assert trivium(*words).returncode == 0
+    trials = Search(load(small_disk / "study"), None).finished()
+    assert len({trial.params["loss.alpha"] for trial in trials}) == len(trials) == 15

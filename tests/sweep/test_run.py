@@ -65,7 +65,8 @@ def test_a_sweep_from_its_command_to_its_answer_and_on(
     assert first.returncode == 0, first.stderr
     assert "maximize eval/source_preference over loss.alpha=interval(0, 8); 3 trials, in study" in first.stdout
     assert first.stdout.count("✓  t00") == 3
-    assert {"report.html", "result.json", "plots", "conf", "trials", "confirm", "study.json", "study.db"} <= set(os.listdir(study))
+    made = {"report.html", "result.json", "plots", "conf", "trials", "confirm", "study.json", "study.db"}
+    assert made <= set(os.listdir(study))
     assert json.loads((study / "result.json").read_text(encoding="utf-8"))["status"] == "ok"
     assert len({trial.user_attrs["worker"] for trial in finished(study)}) <= 2
     values = [trial.values for trial in finished(study)]

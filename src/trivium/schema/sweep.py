@@ -39,8 +39,8 @@ class SweepConfig:
     seed: int = opt(0, "Seed of the sampler.", ge=0, le=2**32 - 1)
     storage: str = opt(
         "sqlite",
-        "Where the study is kept: sqlite or journal (a file in its folder), mlflow, a database's URL, or env:<variable> with the "
-        "variable that holds the URL, so that no password is recorded.",
+        "Where the study is kept: sqlite or journal (a file in its folder), mlflow, a database's URL, or env:<variable> for "
+        "one that a variable holds, so that no password is recorded.",
     )
     workers: int = opt(1, "Processes that work on trials at the same time.", ge=1, le=1024)
     fresh_process: bool = opt(False, "A process of its own for every trial, instead of one that goes on to the next.")

@@ -15,6 +15,7 @@ from typing import Any
 
 from trivium.errors import ConfigError, GateError, TrainingError
 from trivium.schema import SweepConfig
+from trivium.sweep.running import FullDisk, has_no_room
 from trivium.sweep.worker import MORE
 
 POLL = 0.2
@@ -72,6 +73,8 @@ class Crew:
 
     def _replace(self, hand: Hand) -> None:
         """Another one for a worker that died; its trial is queued again by whoever begins the next."""
+        if has_no_room(self._folder):
+            raise FullDisk(self._folder)
         achieved = self._progress()
         self._deaths = self._deaths + 1 if achieved == self._seen else 1
         self._seen = achieved

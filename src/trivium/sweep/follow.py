@@ -17,7 +17,6 @@ class Follow:
     def __init__(self, search: Search, screen: Screen, update: Callable[[int, int], None]) -> None:
         self._search, self._screen, self._update = search, screen, update
         self._told = {trial.number for trial in search.trials() if trial.state.is_finished()}
-        self._best = self._best_now()
 
     def __call__(self) -> None:
         """Look once."""
@@ -43,8 +42,7 @@ class Follow:
         if trial.state.name == "FAIL":
             words.append(trial.user_attrs.get("reason") or "ended with its process; its point is queued again")
         words.append(f"{trial.user_attrs.get('seconds', 0.0):6.1f} s")
-        best, self._best = self._best, self._best_now()
-        if self._best == trial.number and best != self._best:
+        if self._best_now() == trial.number:
             words.append("best so far")
         return "  ".join(words)
 

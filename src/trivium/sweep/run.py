@@ -135,8 +135,17 @@ def _work(found: Search, follow: Follow, launch: Launch | None) -> None:
     if launch is None:
         Crew(folder, sweep, lambda: len(found.finished())).run(follow)
         return
+    begun = -1
     with _following(follow):
-        launch(sweep.workers, folder)
+        while begun < (begun := _begun(found)):
+            launch(sweep.workers, folder)
+            if not sweep.fresh_process:
+                return
+
+
+def _begun(found: Search) -> int:
+    """Trials that were begun; a launch after which there are no more had nothing left to do but to confirm."""
+    return sum(trial.state.name != "WAITING" for trial in found.trials())
 
 
 @contextmanager

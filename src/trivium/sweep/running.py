@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import logging
+import shutil
 import sys
 import traceback
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trivium.arms import plan
-from trivium.errors import Interrupted, Pruned, TriviumError
+from trivium.errors import Interrupted, Pruned, TrainingError, TriviumError
 from trivium.overrides import loosen
 from trivium.schema import Config, NoneConfig
 from trivium.sweep import outcome
@@ -51,6 +52,25 @@ class StudyTrial:
         tell(self._trial, sum(values) / len(values), self._steps + step, words)
 
 
+ROOM = 2**16
+"""Bytes without which nothing can be written down any more."""
+
+
+class FullDisk(TrainingError):
+    """Nothing can be written, so nothing can be tried."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"no space is left for {folder} (or where it is recorded, or in cache_dir); free some and run the same command "
+            "again: finished trials are kept."
+        )
+
+
+def has_no_room(folder: Path) -> bool:
+    """Whether the disk of a folder is full."""
+    return shutil.disk_usage(folder).free < ROOM
+
+
 def tell(trial: "Trial", value: float, step: int, words: str) -> None:
     """Report an intermediate value; raises `Pruned`. A storage that does not answer now costs the report, not the trial."""
     from optuna.exceptions import StorageInternalError, TrialPruned
@@ -73,7 +93,8 @@ def tags(study: str, number: int) -> dict[str, str]:
 def attempt(search: Search, trial: "Trial", parent: str | None, check: Check) -> Outcome:
     """Train and evaluate a trial, all repeats of it.
 
-    Whatever goes wrong with it is its outcome, so that the sweep goes on; only a signal that ends the process passes through.
+    Whatever goes wrong with it is its outcome, so that the sweep goes on; only a signal that ends the process passes through,
+    and a disk that is full, which no point can help: that raises `FullDisk`.
     """
     try:
         _trainings(search, trial, parent, check)
@@ -85,6 +106,8 @@ def attempt(search: Search, trial: "Trial", parent: str | None, check: Check) ->
         found = outcome.read(search.folder_of(trial.number), search.sweep)
         return found if found.state == "complete" else Outcome("failed", reason=str(error))
     except Exception as error:  # the boundary of the trial: a search must outlive what it tries
+        if "No space left" in str(error) or has_no_room(search.spec.folder):
+            raise FullDisk(search.spec.folder) from error
         traceback.print_exc(file=sys.stderr)
         return Outcome("failed", reason=" ".join([f"{type(error).__name__}:", *str(error).split("\n")[:1]]))
     finally:

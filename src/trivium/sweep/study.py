@@ -51,20 +51,28 @@ class Search:
             pruner=search.pruner(self.sweep),
             load_if_exists=True,
         )
-        home = study.user_attrs.setdefault("folder", str(self.spec.folder))
-        if home != str(self.spec.folder):
+        if (home := study.user_attrs.get("folder")) is None:
+            self._settle_in(study)
+        elif home != str(self.spec.folder):
             raise ConfigError(
                 f"sweep.storage={self.sweep.storage} holds a study {self.spec.study} already, whose folder is {home}; give "
                 "another name with sweep.study=…"
             )
-        if "folder" not in study.user_attrs:
-            study.set_user_attr("folder", home)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that names are experimental in Optuna
-                study.set_metric_names(list(self.sweep.sought))
         for point in self.sweep.points:
             study.enqueue_trial(dict(point), skip_if_exists=True)
         return study
+
+    def _settle_in(self, study: "Study") -> None:
+        """A new study takes its folder, which must not hold the trials of another."""
+        if any((self.spec.folder / "trials").glob("*")):
+            raise ConfigError(
+                f"{self.spec.folder} holds trials, and sweep.storage={self.sweep.storage} knows no study {self.spec.study}; "
+                "bring its storage back, or begin a new study beside it: sweep.study=<another name>."
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that names are experimental in Optuna
+            study.set_metric_names(list(self.sweep.sought))
+        study.set_user_attr("folder", str(self.spec.folder))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

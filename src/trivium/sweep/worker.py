@@ -72,7 +72,7 @@ def _one(search: Search, trial: "Trial", parent: str | None, check: Check) -> No
     try:
         with _time_limit(search.sweep.trial_timeout):
             found = running.attempt(search, trial, parent, check)
-    except (Interrupted, KeyboardInterrupt):
+    except (Interrupted, KeyboardInterrupt, running.FullDisk):
         search.settle(trial, Outcome("unfinished"), time.monotonic() - began)
         raise
     search.settle(trial, found, time.monotonic() - began)
