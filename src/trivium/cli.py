@@ -12,13 +12,14 @@ usage: trivium [group=option ...] [key=value ...] [flags]
   trivium task=audit loss=distrust_published    does each term of the loss do anything? (exit 3: one does not)
   trivium dataset=folder dataset.path=my/texts  the same road on your own .txt, .jsonl or .parquet
   trivium -m loss.alpha=0,0.3,1,2.7             one run per value
+  trivium -m sweep=alpha                        a search: twelve trials, their curve, the best confirmed with fresh seeds
 
 groups and their options:
 {groups}
 
 flags:
   --cfg job             print the composed configuration and stop
-  -m, --multirun        one run per combination of comma-separated values
+  -m, --multirun        one run per combination of comma-separated values, or a search with sweep=<option>
   --config-dir DIR      add your own option files: DIR/<group>/<option>.yaml
   --hydra-help          Hydra's own flags
   --version             print the version

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from trivium.compose import hydra_at
 from trivium.sweep import confirm, worker
@@ -23,10 +24,10 @@ def test_the_best_and_the_default_are_trained_again_with_fresh_seeds(bench: Any)
     study = bench.home / "study"
     found = results(study)
     assert list(found) == ["best-10000", "default-10000"]
-    settings = {name: (study / "confirm" / name / "config.resolved.yaml").read_text(encoding="utf-8") for name in found}
-    assert all("seed: 10000" in text for text in settings.values())
-    assert "alpha: 5.0" in settings["best-10000"]
-    assert "alpha: 5.0" not in settings["default-10000"]
+    settings = {name: yaml.safe_load((study / "confirm" / name / "config.resolved.yaml").read_text("utf-8")) for name in found}
+    assert all(config["seed"] == 10000 for config in settings.values())
+    assert settings["best-10000"]["loss"]["alpha"] == 5.0
+    assert settings["default-10000"]["loss"]["alpha"] != 5.0
     assert len(bench.open().finished()) == 1
 
     before = {name: (study / "confirm" / name / "result.json").stat().st_mtime_ns for name in found}
@@ -80,6 +81,21 @@ def test_only_a_point_that_keeps_the_constraints_is_confirmed(bench: Any, limit:
         assert chosen == []
     else:
         assert [again.overrides for again in chosen] == [search.trials("COMPLETE")[1].user_attrs["overrides"], []]
+
+
+def test_a_confirmation_that_cannot_be_trained_costs_only_itself(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, begun = confirm.run_in, list[str]()
+
+    def breaking(config: Any, folder: Path, name: str, trial: Any) -> Any:
+        begun.append(name)
+        if name.startswith("default"):
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return whole(config, folder, name, trial)
+
+    monkeypatch.setattr(confirm, "run_in", breaking)
+    bench.run("sweep.n_trials=1", "sweep.confirm=1")
+    assert begun == ["best seed=10000", "default seed=10000"]
+    assert list(results(bench.home / "study")) == ["best-10000"]
 
 
 def test_what_the_base_model_gives_is_measured_before_any_trial(bench: Any) -> None:

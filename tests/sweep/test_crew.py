@@ -84,7 +84,7 @@ def test_deaths_with_progress_between_do_not(script: Any) -> None:
 def test_what_a_worker_cannot_go_on_from_is_raised_and_the_others_stop(script: Any, code: int, kind: type[Exception]) -> None:
     folder = script(
         SAY
-        + "if len(open(f'{folder}/said').readlines()) > 1: time.sleep(60)\n"
+        + "try: os.mkdir(f'{folder}/first')\nexcept FileExistsError: time.sleep(60)\n"
         + f"json.dump({{'code': {code}, 'problems': ['it is wrong']}}, open(note, 'w')); sys.exit({code})"
     )
     with pytest.raises(kind, match="it is wrong"):

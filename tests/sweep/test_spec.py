@@ -129,3 +129,11 @@ def test_another_study_is_refused_with_the_way_out(sweep: dict[str, Any], settin
 def test_no_study_is_no_study(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         spec.load(tmp_path)
+
+
+def test_an_options_points_follow_the_space_that_the_command_line_gives(bench: Any) -> None:
+    own = [word for word in bench.words if not word.startswith("sweep.points")]
+    narrow = bench.__class__(bench.home, own).plan("loss.alpha=interval(0, 0.5)")
+    assert [point["loss.alpha"] for point in narrow.sweep.points] == [0.0, 0.1, 0.2, 0.3, 0.45]
+    other = bench.__class__(bench.home, own).plan("loss.alpha=2", "adapter.r=choice(1, 2)", name="other")
+    assert other.sweep.points == [] and list(other.sweep.params) == ["adapter.r"]

@@ -1,16 +1,18 @@
 """After the search: the best point and the default, trained again with seeds that no trial had, so that luck shows."""
 
 import contextlib
+import sys
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from trivium.errors import Interrupted, TriviumError
+from trivium.errors import Interrupted
 from trivium.overrides import loosen
 from trivium.sweep import objectives, outcome
 from trivium.sweep.report.best import best_overrides
-from trivium.sweep.running import run_in
+from trivium.sweep.running import FullDisk, has_no_room, run_in
 from trivium.sweep.spec import ALONE, Check
 from trivium.sweep.study import POLL, Search
 from trivium.trial import Place
@@ -34,6 +36,7 @@ class Confirming:
 
     every: int | None = None
     items = 0
+    audited = False
 
     def __init__(self, study: str, parent: str | None, again: Again, objective: str) -> None:
         self.objective = objective
@@ -81,11 +84,12 @@ def confirm(search: Search, parent: str | None, check: Check) -> None:
     """Until all is confirmed: do what no other process is at, and wait for what others do."""
     from filelock import FileLock, Timeout
 
-    seed = check([*search.spec.fixed, ALONE]).seed
-    while left := [again for again in wanted(search, seed) if not done(again, search)]:
+    seed, tried = check([*search.spec.fixed, ALONE]).seed, set[Path]()
+    while left := [again for again in wanted(search, seed) if again.folder not in tried and not done(again, search)]:
         for again in left:
             again.folder.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(Timeout), FileLock(again.folder.with_suffix(".lock"), timeout=0):
+                tried.add(again.folder)
                 if not done(again, search):
                     _train(again, search, parent, check)
         time.sleep(POLL)
@@ -99,8 +103,10 @@ def _train(again: Again, search: Search, parent: str | None, check: Check) -> No
     except Interrupted:
         (again.folder / "result.json").unlink(missing_ok=True)  # it says failed, and is only not finished
         raise
-    except TriviumError:
-        return  # its result.json tells why; the report names it
+    except Exception:  # as in a trial; its result.json tells why, and the next command tries again
+        traceback.print_exc(file=sys.stderr)
+        if has_no_room(search.spec.folder):
+            raise FullDisk(search.spec.folder) from None
 
 
 def base_metrics(search: Search, check: Check) -> dict[str, float]:

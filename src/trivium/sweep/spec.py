@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def plan(overrides: list[str], folder: Callable[[Config], Path], config_dir: Pat
     config = check([*fixed, ALONE])
     given = {key_of(o) for o in fixed}
     params = {key: text for key, text in {**config.sweep.params, **swept}.items() if key not in given or key in swept}
-    sweep = replace(config.sweep, params=params)
+    sweep = replace(config.sweep, params=params, points=_points(config.sweep, params, given | swept.keys()))
     problems = list(_problems(sweep, config, lambda point: check([*fixed, ALONE, *point])))
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
@@ -80,6 +80,15 @@ def plan(overrides: list[str], folder: Callable[[Config], Path], config_dir: Pat
         sweep,
         settings(config),
     )
+
+
+def _points(sweep: SweepConfig, params: Mapping[str, str], given: Iterable[str]) -> list[dict[str, Any]]:
+    """The points to try first: all that the command line gives, of an option's those that lie in the space it is given."""
+    if "sweep.points" in given:
+        return sweep.points
+    changed = params != sweep.params
+    found = space.read(params)[0]
+    return [point for point in sweep.points if not changed or not any(space.misplaced(point, found))]
 
 
 def is_sweep(override: str) -> bool:
