@@ -100,6 +100,7 @@ FAST = (
     "evaluation.perplexity=false",
     "evaluation.bootstrap_samples=100",
     "sweep.confirm=0",
+    "sweep.workers=1",
     "sweep.points=[]",
     "sweep.constraints=[]",
 )

@@ -12,7 +12,7 @@ from trivium.compose import hydra_at
 from trivium.errors import ConfigError
 from trivium.overrides import checked
 from trivium.schema import SweepConfig
-from trivium.sweep import outcome, spec, worker
+from trivium.sweep import confirm, outcome, spec, worker
 from trivium.sweep.study import Search
 
 PREFERENCE = "eval/source_preference"
@@ -35,6 +35,11 @@ class Bench:
         with pytest.raises(ConfigError) as refused:
             self.plan(*words)
         return refused.value.problems
+
+    def wanted(self, search: Search) -> list[confirm.Again]:
+        """What confirms a study."""
+        with hydra_at():
+            return confirm.wanted(search, self._check)
 
     def open(self, name: str = "study") -> Search:
         """The study in a folder, as another process sees it."""

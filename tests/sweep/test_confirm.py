@@ -48,18 +48,25 @@ def test_the_best_and_the_default_are_trained_again_with_fresh_seeds(bench: Any)
 
 def test_nothing_is_confirmed_without_a_finished_trial(bench: Any) -> None:
     search = bench.begin("sweep.n_trials=1", "sweep.confirm=2")
-    assert confirm.wanted(search, 0) == []
+    assert bench.wanted(search) == []
+
+
+def test_a_best_point_that_is_the_default_is_trained_once(bench: Any) -> None:
+    search = bench.begin("sweep.n_trials=1", "sweep.points=[{loss.alpha: 2.7}]", "sweep.confirm=2")
+    with search.worker() as me:
+        bench.end(search, search.claim(me), 0.9)
+    assert [again.which for again in bench.wanted(search)] == ["best", "best"]
 
 
 def test_of_a_front_the_ends_and_the_middle_are_confirmed(bench: Any) -> None:
     goals = "sweep.objectives=[maximize eval/source_preference, minimize eval/discernment]"
-    search = bench.begin("sweep.n_trials=5", "sweep.confirm=1", goals)
+    search = bench.begin("sweep.n_trials=5", "sweep.confirm=1", "seed=3", goals)
     with search.worker() as me:
         for i in range(5):
             trial = search.claim(me)
             bench.wrote(search, trial.number, {"eval/source_preference": float(i), "eval/discernment": float(i)})
             search.study.tell(trial, [float(i), float(i)])
-    chosen = confirm.wanted(search, 3)
+    chosen = bench.wanted(search)
     assert [again.which for again in chosen] == ["front-0", "front-2", "front-4", "default"]
     assert [again.seed for again in chosen] == [10003] * 4
     points = [trial.user_attrs["overrides"] for trial in search.trials("COMPLETE")]
@@ -76,7 +83,7 @@ def test_only_a_point_that_keeps_the_constraints_is_confirmed(bench: Any, limit:
             from trivium.sweep import outcome
 
             search.settle(trial, outcome.read(search.folder_of(trial.number), search.sweep), 1.0)
-    chosen = confirm.wanted(search, 0)
+    chosen = bench.wanted(search)
     if limit.startswith(">="):
         assert chosen == []
     else:

@@ -4,7 +4,7 @@ import contextlib
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,14 +55,20 @@ class Confirming:
         """Never asked."""
 
 
-def wanted(search: Search, seed: int) -> list[Again]:
-    """All trainings that confirm the study; `seed` is the experiment's own."""
+def wanted(search: Search, check: Check) -> list[Again]:
+    """All trainings that confirm the study: those of the best, and of the default unless that is the best."""
     points = dict(_points(search))
-    if not points:
-        return []
-    seeds = range(seed + FRESH, seed + FRESH + search.sweep.confirm)
-    home = search.spec.folder / "confirm"
-    return [Again(which, s, point, home / f"{which}-{s}") for s in seeds for which, point in [*points.items(), ("default", [])]]
+    if points and not any(is_default(search, point, check) for point in points.values()):
+        points["default"] = []
+    first = check([*search.spec.fixed, ALONE]).seed + FRESH
+    seeds, home = range(first, first + search.sweep.confirm), search.spec.folder / "confirm"
+    return [Again(which, seed, point, home / f"{which}-{seed}") for seed in seeds for which, point in points.items()]
+
+
+def is_default(search: Search, point: Sequence[str], check: Check) -> bool:
+    """Whether a point is what the experiment has without the search."""
+    fixed = [*search.spec.fixed, ALONE]
+    return check([*fixed, *map(loosen, point)]) == check(fixed)
 
 
 def _points(search: Search) -> Iterator[tuple[str, list[str]]]:
@@ -84,8 +90,8 @@ def confirm(search: Search, parent: str | None, check: Check) -> None:
     """Until all is confirmed: do what no other process is at, and wait for what others do."""
     from filelock import FileLock, Timeout
 
-    seed, tried = check([*search.spec.fixed, ALONE]).seed, set[Path]()
-    while left := [again for again in wanted(search, seed) if again.folder not in tried and not done(again, search)]:
+    tried, all_of_them = set[Path](), wanted(search, check)
+    while left := [again for again in all_of_them if again.folder not in tried and not done(again, search)]:
         for again in left:
             again.folder.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(Timeout), FileLock(again.folder.with_suffix(".lock"), timeout=0):

@@ -25,7 +25,7 @@ from trivium.sweep.study import Search
 from trivium.sweep.worker import BASE
 
 if TYPE_CHECKING:
-    from trivium.sweep.report import Report
+    from trivium.sweep.report import Report, StudyFacts
 
 Launch = Callable[[int, Path], None]
 """Starts so many workers on the study in a folder by a launcher of Hydra's, and returns when all have left."""
@@ -197,7 +197,7 @@ def _answer(found: Search, config: Config, check: Check, parent: str | None, scr
         raise TrainingError(f"no trial of the study in {_shown(found.spec.folder)} was finished, so there is no answer.")
     if len(found.finished()) < found.total and time.time() < found.spec.until:
         screen.warn(f"{len(found.finished())} of {found.total} trials are finished, and the sampler has no more to propose.")
-    facts = _facts(found, config, check)
+    facts = _facts(found, check)
     made = report.write_report(found.study, found.sweep, facts, found.spec.folder)
     answer = report.outcome(found.study, found.sweep, facts, made)
     write_json(found.spec.folder / "result.json", answer)
@@ -214,24 +214,26 @@ def _best_values(answer: Mapping[str, Any]) -> dict[str, float]:
     return best | {f"confirmed/{one['metric']}": one["best"]["value"] for one in answer["confirmed"]}
 
 
-def _facts(found: Search, config: Config, check: Check) -> Any:
+def _facts(found: Search, check: Check) -> "StudyFacts":
     from trivium.sweep.report import Confirmed, StudyFacts
+    from trivium.sweep.report.best import best_overrides
 
     base: dict[str, float] = json.loads((found.spec.folder / BASE).read_text(encoding="utf-8"))
     confirmed = [
         Confirmed(again.which, again.seed, result["metrics"], again.folder)
-        for again in confirm.wanted(found, config.seed)
+        for again in confirm.wanted(found, check)
         if (result := outcome.result_of(again.folder)).get("status") == "ok"
     ]
-    experiment, shared = line.shared(found.spec, check)
+    points = best_overrides(found.study)
     return StudyFacts(
         found.spec.study,
-        experiment,
+        line.experiment_of(found.spec),
         found.total,
-        shared,
+        found.spec.fixed,
         found.sweep.params,
         found.space,
         base,
-        {},
-        confirmed,
+        confirmed=confirmed,
+        words={tuple(point): line.words(found.spec, point) for point in points},
+        best_is_default=any(confirm.is_default(found, point, check) for point in points[:1]),
     )

@@ -6,6 +6,7 @@ import logging
 import shutil
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -142,12 +143,20 @@ def label(number: int, overrides: Sequence[str]) -> str:
 
     >>> label(3, ["loss.alpha=0.25", "adapter.r=8"])
     't003 alpha=0.25 r=8'
+    >>> label(4, ["reward.terms.format.weight=1.0", "reward.terms.depth.weight=0.5"])
+    't004 format.weight=1 depth.weight=0.5'
     """
-    return " ".join([f"t{number:03d}", *(_short(one) for one in overrides)])[:250]
+    last = Counter(_end(one, 1) for one in overrides)
+    words = (f"{_end(one, 1 if last[_end(one, 1)] == 1 else 2)}={_value(one)}" for one in overrides)
+    return " ".join([f"t{number:03d}", *words])[:250]
 
 
-def _short(override: str) -> str:
-    key, _, value = override.partition("=")
+def _end(override: str, parts: int) -> str:
+    return ".".join(override.partition("=")[0].split(".")[-parts:])
+
+
+def _value(override: str) -> str:
+    value = override.partition("=")[2]
     with contextlib.suppress(ValueError):
         value = f"{float(value):.4g}"
-    return f"{key.rsplit('.', 1)[-1]}={value}"
+    return value

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from trivium.artifact import key_of as hash_of
 from trivium.artifact import write_json
 from trivium.check import bind_sweep
 from trivium.errors import ConfigError
@@ -22,6 +23,7 @@ Check = Callable[[list[str]], Config]
 
 KEPT = ("params", "objectives", "constraints", "repeats", "seed", "storage")
 """Keys of a sweep that may not differ when a study goes on."""
+GOLD = "eval/gold_reward"
 UNSEEN = ("sweep", "tracking", "cache_dir", "arms", "stages", "export")
 """Parts of a configuration that no trial's result depends on."""
 
@@ -135,15 +137,20 @@ def _problems(sweep: SweepConfig, config: Config, check: Callable[[list[str]], C
         )
     if sweep.gpus is not None and len(sweep.gpus) < sweep.workers:
         yield f"sweep.workers={sweep.workers} share nothing, and sweep.gpus names {len(sweep.gpus)}; name one GPU for each."
-    for point in space.corners(found):
-        yield from _refused([loosen(space.override(key, value)) for key, value in point.items()], check)
+    yield from _refused(space.corners(found), sweep, check)
 
 
-def _refused(point: list[str], check: Callable[[list[str]], Config]) -> Iterator[str]:
-    try:
-        check(point)
-    except ConfigError as error:
-        yield from (f"sweep.params: {problem}" for problem in error.problems)
+def _refused(points: Iterable[Mapping[str, Any]], sweep: SweepConfig, check: Callable[[list[str]], Config]) -> Iterator[str]:
+    """What the schema refuses at the ends of the space, and a measure that is not the same everywhere in it."""
+    golds = set()
+    for point in points:
+        try:
+            reward = check([loosen(space.override(key, value)) for key, value in point.items()]).reward
+            golds.add(hash_of(reward.gold, reward.gold_scorers))
+        except ConfigError as error:
+            yield from (f"sweep.params: {problem}" for problem in error.problems)
+    if len(golds) > 1 and GOLD in objectives.metrics(sweep):
+        yield f"sweep.objectives: {GOLD} is another measure with each reward set; give all of them one: reward.gold={{fn: …}}."
 
 
 def require_same(new: Spec, old: Spec) -> None:

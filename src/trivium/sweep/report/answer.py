@@ -17,6 +17,7 @@ NOTHING = "–"
 def sentences(scene: Scene, shares: Mapping[str, Mapping[str, Estimate]]) -> list[str]:
     """What is best, whether it is luck, what mattered, what is missing; a sentence each."""
     found = [headline(scene)]
+    found += ["The best point is the default itself."] * scene.facts.best_is_default
     found += _confirmed(scene)
     if scene.best and not confirm.points(scene.facts):
         found.append("Nothing was trained again with fresh seeds, so that luck is not ruled out.")

@@ -42,6 +42,8 @@ def best_overrides(study: "Study") -> list[list[str]]:
 
 def overrides_of(facts: StudyFacts, point: Sequence[str]) -> list[str]:
     """The fixed overrides of a study and those of a point; the point's stand where both set a key."""
+    if tuple(point) in facts.words:
+        return list(facts.words[tuple(point)])
     chosen = {key_of(override) for override in point}
     fixed = [o for o in facts.fixed if key_of(o).split(".")[0] not in OF_THE_SEARCH and key_of(o) not in chosen]
     return [*fixed, *point]

@@ -39,6 +39,9 @@ class StudyFacts:
     default: Mapping[str, float] = field(default_factory=dict)
     """Metrics of the experiment without any swept value, where it was trained."""
     confirmed: Sequence[Confirmed] = ()
+    words: Mapping[tuple[str, ...], Sequence[str]] = field(default_factory=dict)
+    """Of a point, by its own overrides: all that make its configuration without the sweep; else `fixed` and its own."""
+    best_is_default: bool = False
 
 
 @dataclass(frozen=True)
