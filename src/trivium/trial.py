@@ -6,11 +6,15 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Place:
-    """Where a trial stands in MLflow: below `parent`, in the run `run_id` if there is one already."""
+    """Where a trial stands in MLflow: below `parent`, in the run `run_id` if there is one already.
+
+    `awaited` names the metrics that are known when it has ended; MLflow's pages show first what a run had first.
+    """
 
     parent: str | None = None
     run_id: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
+    awaited: tuple[str, ...] = ()
 
 
 class Trial(Protocol):

@@ -60,7 +60,8 @@ def test_four_trials_are_compared_by_what_differs(study: tuple[str, Any, list[An
         shown.goto(f"{address}/#/compare-runs?runs={chosen}&experiments=[%221%22]")
         for name in names(trials):
             expect(shown.get_by_text(name, exact=True).first).to_be_visible(timeout=60_000)
-        expect(shown.get_by_text("loss.alpha", exact=True).first).to_be_visible(timeout=30_000)
+        for axis in ("loss.alpha", "objective"):
+            expect(shown.locator("svg").get_by_text(axis, exact=True).first).to_be_visible(timeout=30_000)
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from trivium.sweep import outcome
 from trivium.sweep.outcome import Outcome
 from trivium.sweep.spec import ALONE, Check
 from trivium.sweep.study import Search
+from trivium.sweep.views import objective_names
 from trivium.trial import Place
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class StudyTrial:
         self.objective = next(iter(sweep.sought))
         self.every = sweep.report_steps if sweep.pruner not in ("none", "wilcoxon") else None
         self.items = sweep.report_items
-        self.place = Place(parent, None, tags(search.spec.study, trial.number))
+        self.place = Place(parent, None, tags(search.spec.study, trial.number), tuple(objective_names(len(sweep.sought))))
 
     def started(self, run_id: str | None) -> None:
         """Remember the MLflow run, which the first training has."""

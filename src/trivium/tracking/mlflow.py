@@ -32,7 +32,9 @@ def open_trial(tracking: MlflowTracking, name: str, out: Path, place: Place) -> 
             run = _run_of(store, place)
             if run is None:
                 parent = {PARENT: place.parent} if place.parent else {}
-                return TrialTracker(store, new_run(store, name, {**parent, **place.tags}).info.run_id, out)
+                run_id = new_run(store, name, {**parent, **place.tags}).info.run_id
+                store.client.log_batch(run_id, metrics=outbox.unknown_rows(place.awaited), synchronous=True)
+                return TrialTracker(store, run_id, out)
             _continue(store, run, {"mlflow.runName": name, **place.tags})
             return TrialTracker(store, run.info.run_id, out, set(run.data.params))
     except TrackingError as error:

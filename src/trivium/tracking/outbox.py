@@ -111,6 +111,13 @@ def metric_rows(values: Mapping[str, float], step: int | None = None, seconds: f
     return [Metric(metric_name(k), float(v), at, step or 0) for k, v in values.items() if math.isfinite(v)]
 
 
+def unknown_rows(names: Iterable[str]) -> list[Any]:
+    """Metrics that have no value yet."""
+    from mlflow.entities import Metric
+
+    return [Metric(metric_name(name), math.nan, int(time.time() * 1000), 0) for name in names]
+
+
 def metric_name(name: str) -> str:
     """The name as MLflow accepts it."""
     return re.sub(r"[^\w\-. /:]", "_", name)
