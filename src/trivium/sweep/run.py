@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from trivium.artifact import write_json
 from trivium.console import Screen
-from trivium.errors import ConfigError, Interrupted, TrackingError, TrainingError
+from trivium.errors import ConfigError, Interrupted, TrackingError, TrainingError, TriviumError
 from trivium.overrides import checked
 from trivium.schema import Config
 from trivium.sweep import confirm, line, outcome, runs, spec
@@ -120,10 +120,7 @@ def _parent(found: Search, config: Config) -> str | None:
         from trivium.sweep.mlflow_storage import run_id as of_study
 
         known = of_study(found.study._study_id)
-    facts = {
-        "n_trials": found.total,
-        **{k: v for k, v in asdict(found.sweep).items() if k not in ("name", "study", "n_trials")},
-    }
+    facts = {**asdict(found.sweep), "n_trials": found.total}
     run_id = runs.open_parent(config.tracking, found.spec.study, facts, known)
     if run_id is not None:
         found.study.set_user_attr("run_id", run_id)
@@ -135,11 +132,26 @@ def _work(found: Search, follow: Follow, launch: Launch | None) -> None:
     if launch is None:
         Crew(folder, sweep, lambda: len(found.finished())).run(follow)
         return
-    begun = -1
     with _following(follow):
-        while begun < (begun := _begun(found)):
-            launch(sweep.workers, folder)
-            if not sweep.fresh_process:
+        _launch(found, launch)
+
+
+def _launch(found: Search, launch: Launch) -> None:
+    """Launch again after workers that died, and after those of one trial each, as long as new trials are begun."""
+    begun = -1
+    while begun < (begun := _begun(found)):
+        try:
+            launch(found.sweep.workers, found.spec.folder)
+        except TriviumError:
+            raise
+        except Exception as error:  # each launcher has its own for a worker that died
+            if _begun(found) == begun:
+                raise TrainingError(
+                    f"the launcher ended with {type(error).__name__}: {error}; the same command goes on, and without "
+                    "hydra/launcher the workers run on this machine."
+                ) from error
+        else:
+            if not found.sweep.fresh_process:
                 return
 
 
