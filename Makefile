@@ -19,7 +19,7 @@ demo: setup
 	$(BIN)/trivium
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses logical --dist loadfile
+	$(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 
 ui: setup
 	$(BIN)/mlflow server --backend-store-uri sqlite:///outputs/mlflow.db --artifacts-destination outputs/mlartifacts --host 127.0.0.1 --port 5000

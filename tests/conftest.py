@@ -16,6 +16,12 @@ from trivium.sample import Sample
 from trivium.schema import Config
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first, so that no core waits at the end for the one that began last."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture
 def config_of() -> Iterator[Callable[..., Config]]:
     """Typed configurations from overrides, through the same composition and check as the command line."""

@@ -198,7 +198,7 @@ def test_twenty_kills_lose_nothing(command: Callable[..., Command], storage: str
     require_whole(sweep, 16)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("storage", ["sqlite", "mlflow"])
 def test_a_server_killed_again_and_again_costs_nothing(command: Callable[..., Command], tmp_path: Path, storage: str) -> None:
     server = Server(tmp_path)

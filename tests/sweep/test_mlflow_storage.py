@@ -320,7 +320,7 @@ def server(folder: Path) -> Iterator[Server]:
     server.kill()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_server_that_is_killed_is_waited_for(server: Server, tmp_path: Path) -> None:
     import optuna
 

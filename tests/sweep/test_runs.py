@@ -285,7 +285,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.mark.slow
 def test_a_server_killed_under_a_trial_loses_nothing(config_of: Callable[..., Config], server: Server, tmp_path: Path) -> None:
-    study, tracking = "killed", MlflowTracking(uri=server.uri, timeout=5)
+    study, tracking = "killed", MlflowTracking(uri=server.uri, timeout=30)
     config = replace(config_of(), tracking=tracking)
     parent = open_parent(tracking, study, SPEC)
     places = [Place(parent, tags=tags_of(study, number)) for number in range(3)]
