@@ -77,7 +77,8 @@ def _precheck(args: list[str]) -> list[str]:
         if _is_search(fixed):
             if not _multirun(args):
                 raise ConfigError("a sweep is a search over many runs: add -m, for example trivium -m sweep=alpha.")
-            return _loosened(args, overrides)  # the sweeper checks its space, its objectives and what it fixes together
+            checked(fixed, config_dir)  # before Hydra composes; the sweeper checks its space and its objectives
+            return _loosened(args, overrides)
         if endless := [o for o in ours if values[o] == []]:
             raise ConfigError(
                 [f"{o}: an interval is searched, not listed; choose a sweep, as in -m sweep=alpha {o}." for o in endless]

@@ -85,3 +85,11 @@ def test_what_ends_a_launched_worker_is_told_in_a_sentence(trivium: Run, tmp_pat
     assert done.returncode in (1, 3), done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith("trivium: ")
     assert "Traceback" not in done.stderr
+
+
+def test_a_sweep_that_there_is_not_is_told_with_the_nearest(trivium: Run) -> None:
+    done = trivium("-m", "sweep=alpa", "loss.alhpa=2")
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2,
+        ["trivium: sweep=alpa: no such option; did you mean `alpha`?", "trivium: loss.alhpa: no such key; did you mean `alpha`?"],
+    )

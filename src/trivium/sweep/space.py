@@ -61,7 +61,14 @@ def misplaced(point: Mapping[str, Any], space: Space) -> Iterator[str]:
         if key not in space:
             yield f"{key} is not searched; searched here: {', '.join(space)}."
         elif not _holds(space[key], value):
-            yield f"{key}={value} lies outside of {space[key]}."
+            yield f"{key}={value} lies outside of {_told(space[key])}."
+
+
+def _told(distribution: "BaseDistribution") -> str:
+    choices = getattr(distribution, "choices", None)
+    if choices is not None:
+        return ", ".join(map(str, choices))
+    return f"{distribution.low:g} to {distribution.high:g}"  # type: ignore[attr-defined]
 
 
 def _holds(distribution: "BaseDistribution", value: Any) -> bool:
