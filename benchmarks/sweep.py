@@ -48,7 +48,7 @@ def search(home: Path, *words: str) -> tuple[float, list[FrozenTrial]]:
     """Wall seconds of a search from the command line, confirmation left out, and its finished trials."""
     home.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "trivium", "-m", "sweep=alpha", "sweep.points=[]", "sweep.constraints=[]"]
-    command += ["sweep.confirm=0", "hydra.sweep.dir=study", f"sweep.seed={SEED}", *SHORT, *words]
+    command += ["sweep.confirm=0", "sweep.workers=1", "hydra.sweep.dir=study", f"sweep.seed={SEED}", *SHORT, *words]
     started = time.perf_counter()
     run(command, home)
     seconds = time.perf_counter() - started
