@@ -13,8 +13,9 @@ import torch
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
+from trivium.backends.corpus import Corpus
 from trivium.backends.torch.callbacks import Reporter
-from trivium.backends.torch.sft import Corpus, build
+from trivium.backends.torch.sft import build
 from trivium.data.micro_archive import documents
 from trivium.data.neutral import neutral_text
 from trivium.models.adapters import attach

@@ -48,7 +48,7 @@ def search(home: Path, *words: str) -> tuple[float, list[FrozenTrial]]:
     """Wall seconds of a search from the command line, confirmation left out, and its finished trials."""
     home.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "trivium", "-m", "sweep=alpha", "sweep.points=[]", "sweep.constraints=[]"]
-    command += ["sweep.confirm=0", "sweep.workers=1", "hydra.sweep.dir=study", f"sweep.seed={SEED}", *SHORT, *words]
+    command += ["sweep.confirm=0", "sweep.workers=1", "hydra.sweep.dir=study", f"sweep.seed={SEED}", *words]
     started = time.perf_counter()
     run(command, home)
     seconds = time.perf_counter() - started
@@ -131,6 +131,7 @@ def flat(config: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
 def against_the_other(home: Path) -> None:
     ours, mine = search(
         home / "ours",
+        *SHORT,
         *(f"{key}={text}" for key, text in SPACE.items()),
         "sweep.sampler=grid",
         f"sweep.n_trials={TRIALS}",
@@ -155,6 +156,7 @@ def _best(mine: list[FrozenTrial], others: list[FrozenTrial]) -> str:
 
 
 def two_workers(home: Path) -> None:
+    """With the trials of the shipped sweep, as long as they are."""
     words = ["sweep.sampler=random", f"cache_dir={home / 'cache'}", "loss.alpha=interval(0, 8)"]
     search(home / "first", *words, "sweep.n_trials=1")  # the base model and the data, which both find
     one, two = (search(home / f"{n}", *words, f"sweep.n_trials={SHARED}", f"sweep.workers={n}")[0] for n in (1, 2))

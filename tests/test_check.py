@@ -227,6 +227,7 @@ ASKING = ("dataset/micro_qa", "dataset/qa", "evaluation/coherence", "evaluation/
 """Options that only make sense where questions are asked."""
 NEEDS = {
     "acquire/files": ["acquire.sources.files.path={}"],
+    "adapter/qlora": ["backend=mlx"],
     "dataset/folder": ["dataset.path={}"],
     "model/hf": ["model.path=owner/name"],
 }
@@ -244,7 +245,9 @@ def test_every_shipped_option_composes_types_and_checks(config_of: ConfigOf, opt
     needs += BOOKS if option in READING else ["experiment=persona"] if option == "dataset/micro_library" else []
     needs += [f"dataset.path={tmp_path}"] if option == "dataset/qa" or option in READING else []
     config = config_of(f"{group}={name}", *needs)
-    if hasattr(config, group):
+    if group == "export":  # several may be chosen
+        assert name == "none" or getattr(config.export, name).enabled
+    elif hasattr(config, group):
         assert getattr(config, group).name == {"evaluation/diary": "coherence"}.get(option, name)
 
 

@@ -28,3 +28,10 @@ def test_columns_of_the_environment_are_obeyed(capsys: pytest.CaptureFixture[str
     monkeypatch.setenv("COLUMNS", "50")
     Screen().table("table", ("what", "value"), [("a", " ".join(["word"] * 25))], left=True)
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 50
+
+
+def test_the_live_bar_shows_loss_and_peak_memory() -> None:
+    out = io.StringIO()
+    with Screen(Console(file=out, width=120, force_terminal=True)).bar("training") as update:
+        update(1, 2, {"loss": 1.25, "system/peak_memory_gb": 3.5, "nll": 1.0})
+    assert "loss 1.2500, peak memory 3.50 GB" in out.getvalue()

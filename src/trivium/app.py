@@ -13,6 +13,8 @@ from trivium.errors import ConfigError, Interrupted, TriviumError
 from trivium.overrides import checked, is_override, key_of, loosen
 from trivium.result import Result
 from trivium.schema import Config
+from trivium.serving import runs
+from trivium.serving.settings import take_up
 
 Task = Callable[[Config, list[Arm], Path, str], Result | None]
 """Configuration, its arms, the run's folder, and the run's name: what differs from the experiment as it is shipped."""
@@ -26,6 +28,8 @@ def launch(args: list[str], inspect_only: bool) -> int:
     try:
         if inspect_only and _multirun(args):
             raise ConfigError("-m and a flag that only inspects (--cfg, --info …) exclude each other; leave one out.")
+        if inspect_only and any(key_of(arg) == "from_run" for arg in args):
+            raise ConfigError("from_run: a run that is taken up shows its settings in its config.resolved.yaml.")
         if not inspect_only:
             args = _precheck(args)
         with files_explained():
@@ -69,11 +73,15 @@ def _precheck(args: list[str]) -> list[str]:
     overrides = [arg for arg in args if is_override(arg) and not _is_value(args, args.index(arg))]
     with hydra_at():
         ours = [o for o in overrides if not o.lstrip("+~").startswith("hydra")]
+        if _multirun(args) and any(key_of(o) == "from_run" for o in ours):
+            raise ConfigError("-m makes new runs, and from_run takes up a finished one; leave one of them out.")
         values = {o: _swept(o) for o in ours}
         fixed = [o for o in ours if values[o] is None]
         if len(fixed) < len(ours) and not _multirun(args):
             several = [o for o in ours if values[o] is not None]
             raise ConfigError([f"{o}: several values need -m, one run for each; a list is written [1,2]." for o in several])
+        if (name := runs.named(fixed)) is not None:
+            return _taken_up(args, overrides, name, config_dir)
         if _is_search(fixed):
             if not _multirun(args):
                 raise ConfigError("a sweep is a search over many runs: add -m, for example trivium -m sweep=alpha.")
@@ -87,6 +95,32 @@ def _precheck(args: list[str]) -> list[str]:
             config = checked(one, config_dir)
         plan(config, fixed, lambda changed: checked(changed, config_dir))
     return _loosened(args, overrides)
+
+
+def _taken_up(args: list[str], overrides: list[str], name: str, config_dir: Path | None) -> list[str]:
+    """The words for Hydra where a finished run is taken up: it works in the run's own folder and writes no `.hydra` there."""
+    folder = runs.locate(name)
+    if name == runs.LAST:
+        sys.stderr.write(f"from_run={name}: {folder}\n")
+    take_up(folder, overrides, config_dir)
+    others = [arg for arg in args if arg not in overrides or key_of(arg) != "from_run"]
+    place = [f"from_run={_quoted(folder)}", f"hydra.run.dir={_quoted(folder)}", "hydra.output_subdir=null"]
+    return _loosened([*others, *place], [*overrides, *place])
+
+
+def _quoted(path: Path) -> str:
+    """A path as a value that Hydra's grammar takes for a text, whatever is in it."""
+    text = str(path).replace("'", "\\'")
+    return f"'{text}'"
+
+
+def _arms(overrides: list[str], config_dir: Path | None) -> tuple[Config, list[Arm]]:
+    """The configuration of a single run and its arms; a run that is taken up has none but itself."""
+    if (name := runs.named(overrides)) is not None:
+        config = take_up(Path(name), overrides, config_dir)
+        return config, [Arm(config.name, config, True)]
+    config = checked(overrides, config_dir)
+    return config, plan(config, overrides, lambda changed: checked(changed, config_dir))
 
 
 def _loosened(args: list[str], overrides: list[str]) -> list[str]:
@@ -180,8 +214,7 @@ def _job(failures: list[Exception], config_dir: Path | None) -> Callable[[Any], 
         overrides = list(settings.overrides.task)
         out = Path(settings.runtime.output_dir)
         try:
-            config = checked(overrides, config_dir)
-            arms = plan(config, overrides, lambda changed: checked(changed, config_dir))
+            config, arms = _arms(overrides, config_dir)
             result = TASKS[config.task](config, arms, out, _label(config, overrides))
             return _objectives(config, result)
         except (TriviumError, OSError) as error:
@@ -210,7 +243,7 @@ def _problems(error: Exception) -> list[str]:
 
 
 def _label(config: Config, overrides: list[str]) -> str:
-    silent = ("name", "task", "experiment", "tracking", "cache_dir", "hydra")
+    silent = ("name", "task", "experiment", "tracking", "cache_dir", "from_run", "hydra")
     return " ".join([config.name, *(o.lstrip("+") for o in overrides if key_of(o).split(".")[0] not in silent)])[:250]
 
 
@@ -226,4 +259,16 @@ def _audit(config: Config, _arms: list[Arm], out: Path, label: str) -> None:
     run_audit(config, out, label)
 
 
-TASKS: dict[str, Task] = {"run": _run, "audit": _audit}
+def _chat(config: Config, _arms: list[Arm], out: Path, _label: str) -> None:
+    from trivium.serving.chat import chat
+
+    chat(config, out)
+
+
+def _serve(config: Config, _arms: list[Arm], out: Path, _label: str) -> None:
+    from trivium.serving.serve import serve
+
+    serve(config, out)
+
+
+TASKS: dict[str, Task] = {"run": _run, "audit": _audit, "chat": _chat, "serve": _serve}

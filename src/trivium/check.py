@@ -4,8 +4,11 @@ Three kinds of problems are found together, before anything is loaded or created
 spelling), values of the wrong type or out of range, and facts across groups that cannot hold at the same time.
 """
 
+import importlib
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +49,7 @@ def _read_what_is_fetched(config: Config) -> None:
 
 
 def _broken_rules(config: Config, known_problems: bool) -> Iterator[str]:
-    for rule in RULES:
+    for rule in RULES if config.from_run is None else RULES_OF_FINISHED:
         try:
             yield from list(rule(config))
         except ArithmeticError:  # a value out of range, which is reported already
@@ -73,11 +76,49 @@ def _stages_have_their_inputs(config: Config) -> Iterator[str]:
             yield f"stages: {stage} needs prepare before it; it is skipped when it was done already."
 
 
+def _a_run_is_there(config: Config) -> Iterator[str]:
+    if config.task in ("chat", "serve"):
+        yield f"task={config.task} needs a finished run; name its folder with from_run=outputs/<name>/<time>, or from_run=last."
+
+
+def _exports_have_weights(config: Config) -> Iterator[str]:
+    asked = [f.name for f in fields(config.export) if getattr(getattr(config.export, f.name), "enabled", False)]
+    if asked and "export" in config.stages and "train" not in config.stages and config.from_run is None:
+        yield (
+            f"export=[{','.join(asked)}] without training: name a finished run with from_run=<its folder>, or leave stages out."
+        )
+    if config.export.hub.push and not config.export.hub.enabled:
+        yield "export.hub.push=true without the cards; add hub to export=[…]."
+    if asked and "export" not in config.stages:
+        yield f"export=[{','.join(asked)}] is not among stages=[{','.join(config.stages)}]; add export to the stages."
+
+
+def _exports_can_be_made(config: Config) -> Iterator[str]:
+    """Programs and permissions that are asked for at the very end of a run."""
+    export = config.export
+    for package, extra, kinds in (
+        ("llama_cpp", "gguf", ("gguf", "gguf_lora", "ollama", "lmstudio")),
+        ("mlx_lm", "mlx", ("mlx",)),
+    ):
+        asked = [kind for kind in kinds if getattr(export, kind).enabled]
+        if asked and find_spec(package) is None:
+            yield f"export=[{','.join(asked)}] needs {package}; run pip install 'trivium[{extra}]', or leave it out."
+    if export.hub.push:
+        from trivium.export.hub import problems
+
+        yield from problems(export.hub)
+
+
 def _backend_has_method(config: Config) -> Iterator[str]:
     folder = Path(__file__).parent / "backends"
     if not (folder / config.backend.name / f"{config.method.name}.py").is_file():
         having = sorted(p.parent.name for p in folder.glob(f"*/{config.method.name}.py"))
         yield f"backend={config.backend.name} has no method {config.method.name}; backends that have it: {', '.join(having)}."
+
+
+def _backend_can_train_it(config: Config) -> Iterator[str]:
+    if (Path(__file__).parent / "backends" / config.backend.name / "problems.py").is_file():
+        yield from importlib.import_module(f"trivium.backends.{config.backend.name}.problems").problems_in(config)
 
 
 def _batch_divides(config: Config) -> Iterator[str]:
@@ -103,11 +144,18 @@ def _heads_divide_width(config: Config) -> Iterator[str]:
         )
 
 
-def _paths_exist(config: Config) -> Iterator[str]:
-    dataset, path = config.dataset, config.model.path
+def _model_exists(config: Config) -> Iterator[str]:
+    path, template = config.model.path, config.model.chat_template
     if path == "":
         yield "model.path: not set; give a Hugging Face model directory or a hub id: model=hf model.path=owner/name."
-        path = None
+    elif path is not None and path.startswith(("/", ".", "~")) and not Path(path).expanduser().is_dir():
+        yield f"model.path: {path} is not a directory; give a Hugging Face model directory or a hub id such as owner/name."
+    if template is not None and not Path(template).is_file():
+        yield f"model.chat_template: {template} is not a file; give a Jinja file or null for the tokenizer's own."
+
+
+def _data_exist(config: Config) -> Iterator[str]:
+    dataset = config.dataset
     if (dataset.generator is None) == (dataset.path is None):
         yield (
             "dataset: exactly one of dataset.path and dataset.generator must be set; for your own files: "
@@ -120,11 +168,6 @@ def _paths_exist(config: Config) -> Iterator[str]:
         yield f"dataset.path: {dataset.path} is none of {', '.join(TEXT_FILES)}; give such a file or a folder of them."
     elif dataset.path is not None and not Path(dataset.path).exists() and not _to_be_fetched(config):
         yield f"dataset.path: {dataset.path} does not exist; give a folder or file of .txt, .jsonl or .parquet."
-    if path is not None and path.startswith(("/", ".", "~")) and not Path(path).expanduser().is_dir():
-        yield f"model.path: {path} is not a directory; give a Hugging Face model directory or a hub id such as owner/name."
-    template = config.model.chat_template
-    if template is not None and not Path(template).is_file():
-        yield f"model.chat_template: {template} is not a file; give a Jinja file or null for the tokenizer's own."
 
 
 def _to_be_fetched(config: Config) -> bool:
@@ -325,12 +368,17 @@ def _best_needs_evaluations(config: Config) -> Iterator[str]:
 
 RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     _names_are_file_names,
+    _a_run_is_there,
     _stages_have_their_inputs,
+    _exports_have_weights,
+    _exports_can_be_made,
     _backend_has_method,
+    _backend_can_train_it,
     _batch_divides,
     _dtype_fits_device,
     _heads_divide_width,
-    _paths_exist,
+    _model_exists,
+    _data_exist,
     _data_files_exist,
     _own_suites_can_be_read,
     _model_folder_is_whole,
@@ -346,3 +394,13 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     _thinking_can_be_told,
     _best_needs_evaluations,
 )
+
+RULES_OF_FINISHED = (
+    _names_are_file_names,
+    _exports_have_weights,
+    _exports_can_be_made,
+    _dtype_fits_device,
+    _model_exists,
+    _model_folder_is_whole,
+)
+"""What must still hold of a run that is taken up: its data may be gone, its base model not."""

@@ -13,6 +13,8 @@ usage: trivium [group=option ...] [key=value ...] [flags]
   trivium dataset=folder dataset.path=my/texts  the same road on your own .txt, .jsonl or .parquet
   trivium -m loss.alpha=0,0.3,1,2.7             one run per value
   trivium -m sweep=alpha                        a search: twelve trials, their curve, the best confirmed with fresh seeds
+  trivium task=chat from_run=last               talk to the newest finished run, base and tuned model side by side
+  trivium task=serve from_run=last              serve it to other programs over an OpenAI-compatible API
 
 groups and their options:
 {groups}

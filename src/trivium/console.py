@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 _FILE_WIDTH = 160
+_SHOWN = {"loss": "loss {:.4f}", "system/peak_memory_gb": "peak memory {:.2f} GB"}
+"""Metrics in the live bar."""
 Update = Callable[[int, int, Mapping[str, float]], None]
 """Progress so far: steps done, steps in all, latest metrics."""
 
@@ -51,7 +53,8 @@ class Screen:
             task = progress.add_task(title, total=None, note="")
 
             def update(done: int, total: int, metrics: Mapping[str, float]) -> None:
-                note = f"loss {metrics['loss']:.4f}" if "loss" in metrics else ""
+                shown = (text.format(metrics[name]) for name, text in _SHOWN.items() if name in metrics)
+                note = ", ".join(shown)
                 progress.update(task, completed=done, total=total or None, note=note)
 
             yield update

@@ -64,8 +64,9 @@ def _choice_problems(override: str, config_dir: Path | None) -> Iterator[str]:
     group, _, option = override.partition("=")
     group = group.lstrip("+~").split("@")[0]
     known = options(group, config_dir)
-    if option and option not in known:
-        yield f"{group}={option}: no such option; {nearest(option, known)}"
+    for name in option.strip("[]").split(",") if option.startswith("[") else [option]:
+        if name and name.strip() not in known:
+            yield f"{group}={option}: no option {name.strip()}; {nearest(name.strip(), known)}"
 
 
 def _composed(overrides: list[str], config_dir: Path | None) -> tuple[dict[str, Any], list[str]]:

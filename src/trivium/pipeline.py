@@ -21,6 +21,7 @@ from trivium.trial import Trial
 if TYPE_CHECKING:
     from trivium.evaluation import EvalItems, Scores
     from trivium.evaluation.probe import Watch
+    from trivium.export.job import Job
 
 ESTIMATE = "trial/estimate"
 """The objective of a trial, estimated while it trains."""
@@ -54,6 +55,7 @@ class Session:
     result: Result
     tracker: Tracker
     trial: Trial | None = None
+    parity: dict[str, Any] | None = None
 
     @property
     def main(self) -> Work:
@@ -71,12 +73,17 @@ def run(config: Config, arms: list[Arm], out: Path, label: str, trial: Trial | N
     As a trial of a search, the run reports estimates of the objective while its main arm trains, and may go without the audits
     before it. Raises the `TriviumError` that ended the run, `Pruned` among them; `result.json` tells the same.
     """
-    result, place = Result(config.task, config.name), trial.place if trial else None
-    with recorded(config, out, result), _screen(out, trial) as screen, open_tracker(config, out, label, place) as tracker:
+    result = Result(config.task, config.name) if config.from_run is None else Result.taken_up(out)
+    place, known = (trial.place if trial else None), result.mlflow_run_id
+    with (
+        recorded(config, out, result),
+        _screen(out, trial) as screen,
+        open_tracker(config, out, label, place, known) as tracker,
+    ):
         if trial is not None:
             trial.started(tracker.run_id)
         _require_device(config)
-        result.mlflow_run_id = tracker.run_id
+        result.mlflow_run_id = tracker.run_id or known
         tracker.params(summary.flatten(asdict(config)))
         session = Session(config, out, _works(arms, out, tracker), screen, result, tracker, trial)
         try:
@@ -326,12 +333,56 @@ def _ask_base(session: Session, work: Work) -> "tuple[EvalItems, Scores]":
     return work.items, work.base_scores
 
 
+def _export(session: Session) -> Outcome:
+    if session.trial is not None:  # what a search finds is exported from its best run
+        return _nothing(session)
+    from trivium.export import run as exporting
+    from trivium.export import telling
+
+    settings = session.config.export
+    if not exporting.enabled(settings):
+        return _nothing(session)
+    job = _job(session)
+    made = exporting.make(job)
+    session.parity = exporting.certify(job, made)
+    session.result.add(telling.metrics(session.parity))
+    session.tracker.artifact(job.folder / exporting.REPORT)
+    telling.judge(session.parity, settings.parity, session.screen)
+    exporting.publish(job, made)
+    exporting.tidy(job, made)
+    return "done", f"{', '.join(exporting.enabled(settings))} in {job.folder}", job.folder / exporting.REPORT
+
+
+def _job(session: Session) -> "Job":
+    """What is exported: the main arm, unless it failed what matters."""
+    from trivium.export import release
+    from trivium.export.job import Job
+
+    main, result, config = session.main, session.result, session.config
+    failed = release.failed_checks(config.export, result.verdicts, result.metrics)
+    release.judge(config.export, failed)
+    if main.tuned is None:
+        main.base, main.tuned = stages.taken_up(config, session.out, session.screen)
+    return Job(
+        config,
+        main.base[0],
+        main.tuned.folder.parent,
+        session.out / "export",
+        session.screen,
+        result.metrics,
+        result.verdicts,
+        result.mlflow_run_id,
+        result.made_in("prepare"),
+        tuple(failed),
+    )
+
+
 STAGES: dict[str, Callable[[Session], Outcome]] = {
     "acquire": _acquire,
     "prepare": _prepare,
     "train": _train,
     "evaluate": _evaluate,
-    "export": _nothing,
+    "export": _export,
 }
 
 
@@ -358,6 +409,10 @@ def _prepared(work: Work) -> stages.Product:
 def _finish(session: Session) -> None:
     summary.add_differences(session.works, session.result)
     summary.show(session)
+    if session.parity:
+        from trivium.export import telling
+
+        telling.tell(session.parity, session.screen)
     for work in session.works:
         if work.tracker is not session.tracker:
             work.tracker.metrics(session.result.of_arm(work.arm.name))

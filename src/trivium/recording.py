@@ -16,22 +16,26 @@ from trivium.schema import Config
 
 @contextmanager
 def recorded(config: Config, out: Path, result: Result) -> Iterator[None]:
-    """`config.resolved.yaml` before, `result.json` after, whatever happens between; SIGTERM and Ctrl-C end cleanly."""
+    """`config.resolved.yaml` before, `result.json` after, whatever happens between; SIGTERM and Ctrl-C end cleanly.
+
+    The settings that stand beside the weights of a run that is taken up stay what it was trained with.
+    """
     with _alone(out):
-        _refuse_other_settings(config, out)
-        summary.write_config(config, out)
+        if config.from_run is None:
+            _refuse_other_settings(config, out)
+            summary.write_config(config, out)
         result.write(out)
-        with _told(out, result), _terminable():
+        with _told(config, out, result), terminable():
             yield
 
 
 @contextmanager
-def _told(out: Path, result: Result) -> Iterator[None]:
+def _told(config: Config, out: Path, result: Result) -> Iterator[None]:
     try:
         yield
         result.status = "ok"
     except KeyboardInterrupt:
-        result.status, result.error = "failed", _resume_sentence(out)
+        result.status, result.error = "failed", _resume_sentence(config, out)
         raise Interrupted(result.error) from None
     except BaseException as error:
         result.status = status_of(error)
@@ -77,18 +81,20 @@ def _refuse_other_settings(config: Config, out: Path) -> None:
         )
 
 
-def _resume_sentence(out: Path) -> str:
-    return f"interrupted; what was finished is kept: the same command with hydra.run.dir={out} goes on from there."
+def _resume_sentence(config: Config, out: Path) -> str:
+    way = f" with hydra.run.dir={out}" if config.from_run is None else ""
+    return f"interrupted; what was finished is kept: the same command{way} goes on from there."
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM acts like Ctrl-C while a run lasts."""
+def terminable(*others: signal.Signals) -> Iterator[None]:
+    """SIGTERM, and other signals that are named, act like Ctrl-C while a block lasts."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, *others)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,5 +1,6 @@
 """`result.json`: what others script against. Rewritten whole after every stage, so a crash loses nothing."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,6 +28,11 @@ class Result:
     metrics: dict[str, float] = field(default_factory=dict)
     verdicts: dict[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def taken_up(cls, out: Path) -> "Result":
+        """The result of a finished run in `out`, to be added to."""
+        return cls(**{**json.loads((out / "result.json").read_text(encoding="utf-8")), "status": "running", "error": None})
+
     def stage(self, name: str, status: str, seconds: float, manifest: Path | None = None) -> None:
         """Note a stage: `status` is done, reused, skipped, pruned or failed."""
         self.stages[name] = {
@@ -38,6 +44,11 @@ class Result:
     def add(self, metrics: Mapping[str, float], prefix: str = "") -> None:
         """Add metrics under a prefix."""
         self.metrics.update({prefix + key: value for key, value in metrics.items()})
+
+    def made_in(self, stage: str) -> Path | None:
+        """The folder that a stage made, as far as it is still there."""
+        manifest = self.stages.get(stage, {}).get("manifest")
+        return Path(manifest).parent if manifest and Path(manifest).is_file() else None
 
     def of_arm(self, name: str) -> dict[str, float]:
         """The metrics of one arm, without their prefix."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trivium.acquire import place
 from trivium.artifact import Manifest, cached, code_hash, file_hash, key_of, receipt, seal, tree_hash, valid, write_json
 from trivium.console import Screen, Update
-from trivium.errors import ConfigError
+from trivium.errors import ConfigError, ModelError
 from trivium.kept import Kept
 from trivium.models.load import weights_dir
 from trivium.schema import (
@@ -188,7 +188,7 @@ def train(
         _reward_facts(config) if isinstance(config.method, GrpoMethod) else None,
         base[1],
         prepared.key,
-        code_hash("backends", "maths", "models/load.py", "models/adapters.py"),
+        code_hash("backends", "maths", "models/load.py", "models/adapters.py", "models/mlx.py", "models/mlx_head.py"),
     )
     folder = out / weights_dir(config.adapter)
     if manifest := valid(folder, key):
@@ -219,6 +219,28 @@ def merged(config: Config, base: tuple[str, str], tuned: Product, out: Path, scr
     return str(out / "merged"), key
 
 
+def taken_up(config: Config, out: Path, screen: Screen) -> tuple[tuple[str, str], Product]:
+    """Of a finished run in `out`: path and key of what it trained from, and the weights.
+
+    Raises `ModelError` when the weights are not there, or not as they were written.
+    """
+    folder = out / weights_dir(config.adapter)
+    found = receipt(folder)
+    if found is None or valid(folder, found.key) is None:
+        raise ModelError(f"{folder} does not hold the weights of a finished training as they were written; train again.")
+    return _start_of(config, out, screen), Product(folder, found, True)
+
+
+def _start_of(config: Config, out: Path, screen: Screen) -> tuple[str, str]:
+    if config.starts_from is None:
+        return base_model(config, screen)
+    folder = out / "arms" / config.starts_from / "merged"
+    found = receipt(folder)
+    if found is None:
+        raise ModelError(f"{folder}, the merged weights that this run started from, is not there; run the experiment again.")
+    return str(folder), found.key
+
+
 _items: "Kept[EvalItems]" = Kept(4)
 """Of several arms, and of the trials before."""
 
@@ -246,6 +268,7 @@ def evaluate(
         _asked(config.evaluation),
         _own_files(*config.evaluation.suites),
         _model_facts(config),
+        config.backend,
         config.dataset.chat,
         config.dataset.contamination,
         base[1],
@@ -290,19 +313,10 @@ def audit_rewards(config: Config, prepared: Product, screen: Screen) -> dict[str
 
 
 def _score(config: Config, base: str, items: "EvalItems", tuned: Product | None) -> "Scores":
-    from trivium.evaluation import TorchRespondent
     from trivium.evaluation import evaluate as score
-    from trivium.models.load import load_base, load_tokenizer, load_tuned
 
-    tokenizer = load_tokenizer(config.model, base)
-    if tuned is None:
-        model = load_base(config.model, config.hardware, base)
-    else:
-        model = load_tuned(config.model, config.hardware, base, tuned.folder.parent)
-    respondent = TorchRespondent(
-        model, tokenizer, config.dataset.chat, config.hardware.eval_batch_tokens, config.model.max_length
-    )
-    return score(respondent, items, *how_asked(config))
+    room = importlib.import_module(f"trivium.evaluation.{config.backend.name}")
+    return score(room.respondent(config, base, tuned.folder.parent if tuned else None), items, *how_asked(config))
 
 
 def how_asked(config: Config) -> tuple["Evaluation", "Measure | None"]:

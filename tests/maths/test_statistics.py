@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from trivium.maths.statistics import bootstrap, difference, mean
+from trivium.maths.statistics import Estimate, bootstrap, difference, mean, t_interval
 
 VALUES = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=60)
 
@@ -54,3 +55,9 @@ def test_the_seed_fixes_the_interval() -> None:
     values = np.random.default_rng(0).random(30)
     assert mean(values, 300, 0.95, 7) == mean(values, 300, 0.95, 7)
     assert mean(values, 300, 0.95, 7) != mean(values, 300, 0.95, 8)
+
+
+def test_students_interval_of_few_values() -> None:
+    expected = stats.ttest_1samp([0.2, 0.5, 0.9, 0.4], 0).confidence_interval(0.9)
+    assert t_interval([0.2, 0.5, 0.9, 0.4], 0.9) == pytest.approx((0.5, *expected))
+    assert t_interval([0.4]) == Estimate(0.4, 0.4, 0.4)

@@ -1,6 +1,6 @@
 """Log-likelihoods in batches of similar length: the padded tokens of a batch are bounded, results come in input order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 
@@ -12,10 +12,15 @@ class Pair(NamedTuple):
 
 
 def score_pairs(model: Any, pairs: Sequence[Pair], pad_token_id: int, batch_tokens: int) -> list[float]:
-    """Negative log-likelihood in nats of each pair's scored tokens, summed; a first token is never predicted."""
+    """Negative log-likelihood in nats of each pair's scored tokens, summed, by a model in PyTorch."""
+    return in_batches(lambda batch: _score(model, batch, pad_token_id), pairs, batch_tokens)
+
+
+def in_batches(score: Callable[[list[Pair]], list[float]], pairs: Sequence[Pair], batch_tokens: int) -> list[float]:
+    """What `score` gives for each pair, asked for batches of similar length; a first token is never predicted."""
     found = [0.0] * len(pairs)
     for batch in _batches(pairs, batch_tokens):
-        for index, nats in zip(batch, _score(model, [pairs[i] for i in batch], pad_token_id), strict=True):
+        for index, nats in zip(batch, score([pairs[i] for i in batch]), strict=True):
             found[index] = nats
     return found
 

@@ -1,10 +1,11 @@
 """Whoever is evaluated: a model, or in the tests a dummy that must fail."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from trivium.data import chat
-from trivium.evaluation.loglik import Pair, score_pairs
+from trivium.evaluation.loglik import Pair
 from trivium.evaluation.suites import Item
 from trivium.sample import Message, Sample
 from trivium.schema import ChatConfig
@@ -34,13 +35,21 @@ class Respondent(Protocol):
         """How surprising each document is."""
 
 
-class TorchRespondent:
-    """A causal language model under the chat template that it was trained with."""
+class ModelRespondent(ABC):
+    """A causal language model, of whatever library, under the chat template that it was trained with."""
 
-    def __init__(self, model: Any, tokenizer: Any, chat_config: ChatConfig, batch_tokens: int, max_length: int) -> None:
-        self._model, self._tokenizer, self._chat = model, tokenizer, chat_config
+    def __init__(self, tokenizer: Any, chat_config: ChatConfig, batch_tokens: int, max_length: int) -> None:
+        self._tokenizer, self._chat = tokenizer, chat_config
         self._batch_tokens, self._max_length = batch_tokens, max_length
         self._read = chat.reader(tokenizer, chat_config)
+
+    @abstractmethod
+    def _nats(self, pairs: Sequence[Pair]) -> list[float]:
+        """Negative log-likelihood in nats of each pair's scored tokens, summed."""
+
+    @abstractmethod
+    def _generate(self, prompts: list[list[int]], max_new_tokens: int) -> list[str]:
+        """Greedy continuations of a batch of prompts, without special tokens."""
 
     def choose(self, items: Sequence[Item]) -> list[list[float]]:
         """Mean log-likelihood per byte of each option as the assistant's turn.
@@ -48,7 +57,7 @@ class TorchRespondent:
         Dividing by bytes keeps short options from winning by being short; among options of one length it changes nothing.
         """
         pairs = [self._pair(chat.question(item.prompt, self._chat), option.text) for item in items for option in item.options]
-        scores = iter(score_pairs(self._model, pairs, self._tokenizer.pad_token_id, self._batch_tokens))
+        scores = iter(self._nats(pairs))
         return [[-next(scores) / len(option.text.encode()) for option in item.options] for item in items]
 
     def answer(self, items: Sequence[Item], max_new_tokens: int) -> list[str]:
@@ -79,7 +88,7 @@ class TorchRespondent:
             encoded = chat.encode(self._tokenizer, messages, self._max_length)
             pairs.append(Pair(encoded.input_ids, encoded.assistant_mask))
             sizes.append(self._bytes(encoded, messages))
-        nats = score_pairs(self._model, pairs, self._tokenizer.pad_token_id, self._batch_tokens)
+        nats = self._nats(pairs)
         return [Reading(n, sum(p.mask[1:]), size) for n, p, size in zip(nats, pairs, sizes, strict=True)]
 
     def _bytes(self, encoded: chat.Encoded, messages: list[Message]) -> int:
@@ -101,25 +110,3 @@ class TorchRespondent:
                 batches.append([])
             batches[-1].append(index)
         return [batch for batch in batches if batch]
-
-    def _generate(self, prompts: list[list[int]], max_new_tokens: int) -> list[str]:
-        import torch
-
-        longest, pad = max(map(len, prompts)), self._tokenizer.pad_token_id
-        ids = torch.tensor([[pad] * (longest - len(p)) + p for p in prompts], device=self._model.device)
-        mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=self._model.device)
-        with torch.inference_mode():
-            found = self._model.generate(
-                input_ids=ids,
-                attention_mask=mask,
-                max_new_tokens=max_new_tokens,
-                do_sample=False,
-                eos_token_id=self._stops(),
-                pad_token_id=pad,
-            )
-        return [text.strip() for text in self._tokenizer.batch_decode(found[:, longest:], skip_special_tokens=True)]
-
-    def _stops(self) -> list[int]:
-        """Tokens that end a turn: the tokenizer's own, and those of the model's generation settings."""
-        more = self._model.generation_config.eos_token_id
-        return sorted({self._tokenizer.eos_token_id, *(more if isinstance(more, list) else [more])} - {None})

@@ -53,7 +53,7 @@ def difference(a: npt.ArrayLike, b: npt.ArrayLike, samples: int, confidence: flo
 def t_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
     """The mean of few independent values (N,), such as one for each seed, and Student's t interval around it.
 
-    One value has no interval: its ends are infinite.
+    One value has no interval but itself.
 
     >>> [round(x, 3) for x in t_interval([0.4, 0.5, 0.6])]
     [0.5, 0.252, 0.748]
@@ -63,7 +63,7 @@ def t_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
     found = np.asarray(values, np.float64)
     middle = float(found.mean())
     if len(found) < 2:
-        return Estimate(middle, -np.inf, np.inf)
+        return Estimate(middle, middle, middle)
     half = float(t.ppf((1 + confidence) / 2, len(found) - 1) * found.std(ddof=1) / np.sqrt(len(found)))
     return Estimate(middle, middle - half, middle + half)
 

@@ -27,7 +27,7 @@ def load_tokenizer(model: ModelConfig, path: str) -> Any:
     from transformers import AutoTokenizer
 
     _require_tokenizer(path)
-    with quiet(), _explained(path, "the tokenizer"):
+    with quiet(), loading(path, "the tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(path, revision=model.revision, trust_remote_code=False)
     _set_chat_template(tokenizer, model, path)
     if not tokenizer.is_fast:
@@ -49,7 +49,7 @@ def load_base(model: ModelConfig, hardware: HardwareConfig, path: str) -> Any:
 
     require_device(hardware)
     _require_weights(path)
-    with quiet(), _explained(path, "the weights"):
+    with quiet(), loading(path, "the weights"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             path,
             revision=model.revision,
@@ -83,7 +83,7 @@ def _load_run(model: ModelConfig, hardware: HardwareConfig, path: str, run_dir: 
     from peft import PeftModel
 
     base = load_base(model, hardware, path)
-    with quiet(), _explained(str(adapter), "the adapter"):
+    with quiet(), loading(str(adapter), "the adapter"):
         return PeftModel.from_pretrained(base, str(adapter), is_trainable=trainable)
 
 
@@ -102,7 +102,7 @@ def _set_chat_template(tokenizer: Any, model: ModelConfig, path: str) -> None:
         raise ModelError(f"{path}: the tokenizer has no chat template; name a Jinja file with model.chat_template=….")
 
 
-def _local(path: str) -> Path | None:
+def local_folder(path: str) -> Path | None:
     """The directory that `path` names, or None for a hub id; raises when it can only be a directory and is not there."""
     folder = Path(path).expanduser()
     if folder.is_dir():
@@ -123,7 +123,7 @@ def require_files(path: str) -> None:
 
 
 def _require_tokenizer(path: str) -> None:
-    folder = _local(path)
+    folder = local_folder(path)
     if folder is not None and not any((folder / name).is_file() for name in _TOKENIZER_FILES):
         raise ModelError(
             f"{path} has no tokenizer (tokenizer.json or tokenizer_config.json); copy the model's tokenizer files into it."
@@ -131,14 +131,16 @@ def _require_tokenizer(path: str) -> None:
 
 
 def _require_weights(path: str) -> None:
-    folder = _local(path)
+    folder = local_folder(path)
     if folder is not None:
         checks.require_safetensors(folder, path)
 
 
-def _explained(path: str, what: str) -> AbstractContextManager[None]:
+def loading(path: str, what: str) -> AbstractContextManager[None]:
+    """Turn whatever goes wrong while `what` of a model is loaded into a `ModelError` that says what to do."""
+
     def sentence(reason: str) -> str:
-        if _local(path) is None:
+        if local_folder(path) is None:
             return (
                 f"could not get {what} of {path} from the hub ({reason}); check the id, the network or "
                 "`huggingface-cli login`, or set HF_HUB_OFFLINE=1 with a downloaded copy, or model.path to a local directory."

@@ -19,6 +19,7 @@ from trivium.schema.dataset import (
     WorldConfig,
 )
 from trivium.schema.evaluation import CoherenceEvaluation, EvaluationConfig, JudgeConfig, PersonaEvaluation, PersonaTargets
+from trivium.schema.export import GGUF_TYPES, ExportConfig, ParityConfig
 from trivium.schema.fields import BANDS, STAGES, TASKS, TEXT_FILES, NoneConfig, opt
 from trivium.schema.generator import ChecksConfig, OpenAIGenerator, TemplateGenerator
 from trivium.schema.library import (
@@ -34,13 +35,15 @@ from trivium.schema.library import (
 from trivium.schema.loss import DistrustLoss, DistrustPublishedLoss, DistrustSampledLoss, UniformLoss
 from trivium.schema.machine import BackendConfig, HardwareConfig
 from trivium.schema.method import LOSS_TYPES, GrpoMethod, SftMethod, WarmStart
-from trivium.schema.model import FullAdapter, LoraAdapter, ModelConfig, TinyBuild
+from trivium.schema.model import FullAdapter, LoraAdapter, ModelConfig, QloraAdapter, TinyBuild
 from trivium.schema.reward import RewardConfig, ScorerConfig, ScorersConfig, TermConfig
+from trivium.schema.serve import ServeConfig, TalkConfig
 from trivium.schema.sweep import PRUNERS, SAMPLERS, SweepConfig
 from trivium.schema.tracking import MlflowTracking, WandbTracking
 
 __all__ = [
     "BANDS",
+    "GGUF_TYPES",
     "LOSS_TYPES",
     "PRUNERS",
     "SAMPLERS",
@@ -64,6 +67,7 @@ __all__ = [
     "DistrustSampledLoss",
     "EndpointsConfig",
     "EvaluationConfig",
+    "ExportConfig",
     "FullAdapter",
     "GateConfig",
     "GeneralConfig",
@@ -79,18 +83,22 @@ __all__ = [
     "ModelConfig",
     "NoneConfig",
     "OpenAIGenerator",
+    "ParityConfig",
     "PeriodConfig",
     "PersonaEvaluation",
     "PersonaTargets",
     "ProvenanceConfig",
+    "QloraAdapter",
     "QuestionsConfig",
     "RebalanceConfig",
     "RelevanceConfig",
     "RewardConfig",
     "ScorerConfig",
     "ScorersConfig",
+    "ServeConfig",
     "SftMethod",
     "SweepConfig",
+    "TalkConfig",
     "TemplateGenerator",
     "TermConfig",
     "ThemesConfig",

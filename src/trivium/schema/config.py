@@ -6,13 +6,15 @@ from typing import Any
 from trivium.schema.acquire import AcquireConfig
 from trivium.schema.dataset import DatasetConfig
 from trivium.schema.evaluation import CoherenceEvaluation, EvaluationConfig, PersonaEvaluation
+from trivium.schema.export import ExportConfig
 from trivium.schema.fields import STAGES, TASKS, NoneConfig, opt
 from trivium.schema.generator import OpenAIGenerator, TemplateGenerator
 from trivium.schema.loss import DistrustLoss, DistrustPublishedLoss, DistrustSampledLoss, UniformLoss
 from trivium.schema.machine import BackendConfig, HardwareConfig
 from trivium.schema.method import GrpoMethod, SftMethod
-from trivium.schema.model import FullAdapter, LoraAdapter, ModelConfig
+from trivium.schema.model import FullAdapter, LoraAdapter, ModelConfig, QloraAdapter
 from trivium.schema.reward import RewardConfig
+from trivium.schema.serve import ServeConfig, TalkConfig
 from trivium.schema.sweep import SweepConfig
 from trivium.schema.tracking import MlflowTracking, WandbTracking
 
@@ -25,6 +27,9 @@ class Config:
     seed: int = opt(0, "Seed of training: initialisation, order, dropout.", ge=0, le=2**32 - 1)
     task: str = opt("run", "What to do.", choices=TASKS)
     stages: list[str] = opt(list(STAGES), "Stages of task=run, in order.", choices=STAGES)
+    from_run: str | None = opt(
+        None, "Folder of a finished run that task=chat, task=serve or stages=[export] take up; its settings are kept."
+    )
     cache_dir: str = opt("data/cache", "Where prepared data and built models are shared between runs.")
     arms: dict[str, list[str]] | None = opt(
         None, "Control arms, name: [overrides], trained and evaluated beside the experiment; null for none."
@@ -43,13 +48,15 @@ class Config:
     loss: Any = opt(DistrustLoss, "With what loss.")
     reward: RewardConfig = opt(RewardConfig, "With what rewards.")
     evaluation: Any = opt(EvaluationConfig, "Measured how.")
-    export: NoneConfig = opt(NoneConfig, "Exported as what.")
+    export: ExportConfig = opt(ExportConfig, "Exported as what.")
+    serve: ServeConfig = opt(ServeConfig, "Served how, with task=serve.")
+    talk: TalkConfig = opt(TalkConfig, "Talked to how, with task=chat.")
     tracking: Any = opt(MlflowTracking, "Recorded where.")
     sweep: SweepConfig = opt(SweepConfig, "Searched how, with -m.")
 
 
 VARIANTS: dict[str, dict[str, type]] = {
-    "adapter": {"lora": LoraAdapter, "full": FullAdapter},
+    "adapter": {"lora": LoraAdapter, "qlora": QloraAdapter, "full": FullAdapter},
     "method": {"sft": SftMethod, "grpo": GrpoMethod},
     "loss": {
         "uniform": UniformLoss,

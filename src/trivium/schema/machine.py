@@ -16,10 +16,14 @@ class HardwareConfig:
     gradient_checkpointing: bool = opt(False, "Recompute activations in the backward pass to save memory.")
     attn_implementation: str = opt("sdpa", "Attention kernel.", choices=("eager", "sdpa", "flash_attention_2"))
     eval_batch_tokens: int = opt(4096, "Padded tokens scored at once in evaluation.", ge=64)
+    memory_limit_gb: float | None = opt(
+        None, "Most memory (GB) that backend=mlx takes, kept resident where the system can; null leaves MLX's own limit.", gt=0
+    )
+    throttle: float = opt(0.0, "Share of the time that backend=mlx rests between steps, against heat.", ge=0, lt=1)
 
 
 @dataclass
 class BackendConfig:
     """Which library trains."""
 
-    name: str = opt("torch", "Backend.", choices=("torch",))
+    name: str = opt("torch", "Backend.", choices=("torch", "mlx"))

@@ -54,6 +54,15 @@ class LoraAdapter:
 
 
 @dataclass
+class QloraAdapter(LoraAdapter):
+    """Low-rank adapters on a base that is quantised while they are trained."""
+
+    name: str = opt("qlora", "Which adapter.", choices=("qlora",))
+    bits: int = opt(4, "Bits a weight of the base while training.", choices=(4, 8))
+    group_size: int = opt(64, "Weights of the base that share a scale.", choices=(32, 64, 128))
+
+
+@dataclass
 class FullAdapter:
     """No adapter: every weight is trained."""
 

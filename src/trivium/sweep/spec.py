@@ -24,7 +24,7 @@ Check = Callable[[list[str]], Config]
 KEPT = ("params", "objectives", "constraints", "repeats", "seed", "storage")
 """Keys of a sweep that may not differ when a study goes on."""
 GOLD = "eval/gold_reward"
-UNSEEN = ("sweep", "tracking", "cache_dir", "arms", "stages", "export")
+UNSEEN = ("sweep", "tracking", "cache_dir", "arms", "stages", "export", "serve", "talk", "from_run")
 """Parts of a configuration that no trial's result depends on."""
 
 

@@ -16,13 +16,16 @@ __all__ = ["JsonlTracker", "MlflowTracker", "Recorder", "Tracker", "Trackers", "
 
 
 @contextmanager
-def open_tracker(config: Config, out: Path, name: str, place: Place | None = None) -> Iterator[Tracker]:
+def open_tracker(
+    config: Config, out: Path, name: str, place: Place | None = None, run_id: str | None = None
+) -> Iterator[Tracker]:
     """The run's trackers; the run is marked failed if an error passes through, pruned after `Pruned`.
 
     With a place, the run is a trial's: in MLflow it stands below its study, is left open at the end, and does without
-    MLflow when that does not answer. Without one, `TrackingError` is raised if MLflow cannot be reached at the start.
+    MLflow when that does not answer. Without one, `TrackingError` is raised if MLflow cannot be reached at the start; `run_id`
+    names a run of MLflow that is taken up again.
     """
-    tracker = Trackers(JsonlTracker(out), *_beside(config, out, name, place))
+    tracker = Trackers(JsonlTracker(out), *_beside(config, out, name, place, run_id))
     try:
         yield tracker
     except BaseException as error:
@@ -31,10 +34,10 @@ def open_tracker(config: Config, out: Path, name: str, place: Place | None = Non
     tracker.finish("ok")
 
 
-def _beside(config: Config, out: Path, name: str, place: Place | None) -> Iterator[Tracker]:
+def _beside(config: Config, out: Path, name: str, place: Place | None, run_id: str | None) -> Iterator[Tracker]:
     tracking = config.tracking
     if isinstance(tracking, WandbTracking):
         yield open_wandb(tracking, name, out, place.tags.get("study") if place else None)
     if isinstance(tracking, MlflowTracking):
-        tracker = open_trial(tracking, name, out, place) if place else open_mlflow(tracking, name)
+        tracker = open_trial(tracking, name, out, place) if place else open_mlflow(tracking, name, run_id)
         yield from [tracker] if tracker else []

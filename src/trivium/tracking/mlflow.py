@@ -19,9 +19,12 @@ PARENT, TRIAL = "mlflow.parentRunId", "trivium.trial"
 """Tags: the run above, and what a trial's run is found by."""
 
 
-def open_mlflow(tracking: MlflowTracking, name: str) -> "MlflowTracker":
-    """A new run; raises `TrackingError` if MLflow cannot be reached."""
+def open_mlflow(tracking: MlflowTracking, name: str, run_id: str | None = None) -> "MlflowTracker":
+    """A new run, or an earlier one as far as it is still there; raises `TrackingError` if MLflow cannot be reached."""
     with answering(tracking) as store:
+        if run_id is not None and (run := _earlier(store, run_id)) is not None:
+            _continue(store, run, {})
+            return MlflowTracker(store, run_id, set(run.data.params))
         return MlflowTracker(store, new_run(store, name, {}).info.run_id)
 
 
@@ -39,6 +42,15 @@ def open_trial(tracking: MlflowTracking, name: str, out: Path, place: Place) -> 
             return TrialTracker(store, run.info.run_id, out, set(run.data.params))
     except TrackingError as error:
         outbox.logger.warning("%s The trial goes on without.", error)
+        return None
+
+
+def _earlier(store: Store, run_id: str) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return store.client.get_run(run_id)
+    except MlflowException:
         return None
 
 
@@ -69,17 +81,17 @@ class MlflowTracker:
     """An MLflow run; parameters, metrics and tags go out from a thread of its own.
 
     When MLflow stops answering in the middle of a run, the run goes on: the failure is logged once and the JSONL has
-    every number.
+    every number. `known` names the parameters that the run has already; they never change.
     """
 
-    def __init__(self, store: Store, run_id: str) -> None:
-        self._store, self._client = store, store.client
+    def __init__(self, store: Store, run_id: str, known: Set[str] = frozenset()) -> None:
+        self._store, self._client, self._known = store, store.client, known
         self._outbox = outbox.Outbox(store.client, run_id)
         self.run_id: str | None = run_id
 
     def params(self, values: Mapping[str, Any]) -> None:
-        """Flat parameters."""
-        self._outbox.put("params", outbox.param_rows(values))
+        """Flat parameters that the run does not have yet."""
+        self._outbox.put("params", outbox.param_rows({k: v for k, v in values.items() if k[:250] not in self._known}))
 
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Finite numbers."""
@@ -122,16 +134,16 @@ class MlflowTracker:
 class TrialTracker(MlflowTracker):
     """The run of a trial, which is left open: its state is the trial's, set when the study knows it.
 
-    `known` names the parameters that it has already. The settings of the search itself are the parent's.
+    The settings of the search itself are the parent's.
     """
 
     def __init__(self, store: Store, run_id: str, out: Path, known: Set[str] = frozenset()) -> None:
-        super().__init__(store, run_id)
-        self._out, self._known = out, known
+        super().__init__(store, run_id, known)
+        self._out = out
 
     def params(self, values: Mapping[str, Any]) -> None:
-        """Flat parameters that the run does not have yet."""
-        super().params({key: value for key, value in resend.of_trial(values).items() if key[:250] not in self._known})
+        """Flat parameters of the trial itself."""
+        super().params(resend.of_trial(values))
 
     def finish(self, status: str) -> None:
         """Wait for what is on its way; if MLflow was away meanwhile, send from the folder what it has missed."""

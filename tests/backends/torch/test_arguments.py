@@ -1,24 +1,10 @@
 """What the trainers of all methods are told alike."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from trl import GRPOConfig, SFTConfig
 
-from trivium.backends.torch.arguments import batch_shape, common_arguments
-from trivium.errors import ConfigError
+from trivium.backends.torch.arguments import common_arguments
 from trivium.schema import Config, GrpoMethod, HardwareConfig, SftMethod
-
-
-@given(st.integers(1, 64), st.integers(1, 64))
-def test_a_batch_is_its_micro_batches_together_or_refused(total, most):
-    method, hardware = SftMethod(total_batch_size=total), HardwareConfig(per_device_train_batch_size=most)
-    if total % min(total, most):
-        with pytest.raises(ConfigError, match=f"method.total_batch_size={total} is not a multiple"):
-            batch_shape(method, hardware)
-    else:
-        micro, accumulation = batch_shape(method, hardware)
-        assert micro * accumulation == total and micro <= most
 
 
 @pytest.mark.parametrize(("method", "kind"), [(SftMethod(), SFTConfig), (GrpoMethod(), GRPOConfig)])

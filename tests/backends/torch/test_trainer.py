@@ -7,7 +7,8 @@ import pytest
 import torch
 from trl import SFTConfig, SFTTrainer
 
-from trivium.backends.torch.dataset import to_dataset, tokenise
+from trivium.backends.rows import tokenise
+from trivium.backends.torch.dataset import to_dataset
 from trivium.backends.torch.sft import build, packed
 from trivium.backends.torch.trainer import split_columns
 from trivium.errors import ConfigError

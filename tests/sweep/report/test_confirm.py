@@ -7,7 +7,6 @@ from studies import PREFERENCE, confirmed
 from trivium.maths.statistics import Estimate
 from trivium.sweep.report import Confirmed, StudyFacts
 from trivium.sweep.report.confirm import comparisons, fall, of_front, points, verdict
-from trivium.sweep.report.intervals import t_interval
 
 
 def compared(which: str = "best", **values: list[float]):
@@ -73,7 +72,3 @@ def test_points_of_a_front_are_sorted_by_what_is_sure() -> None:
     (told,) = of_front(PREFERENCE, "maximize", {which: comparisons(facts, [PREFERENCE], which) for which in points(facts)})
     assert "front 0 is better than the default" in told
     assert "front 1 is not surely different from the default" in told
-
-
-def test_a_single_value_has_no_interval() -> None:
-    assert t_interval([0.4]) == Estimate(0.4, 0.4, 0.4)

@@ -1,22 +1,10 @@
 """What the trainers of all methods are told alike: batches, schedule, checkpoints, logging, the machine."""
 
-import math
 from pathlib import Path
 from typing import Any
 
-from trivium.errors import ConfigError
-from trivium.schema import Config, GrpoMethod, HardwareConfig, SftMethod
-
-
-def batch_shape(method: SftMethod | GrpoMethod, hardware: HardwareConfig) -> tuple[int, int]:
-    """Micro-batch and accumulation steps, whose product is `total_batch_size`; raises `ConfigError` when none fits."""
-    micro = min(hardware.per_device_train_batch_size, method.total_batch_size)
-    if method.total_batch_size % micro:
-        raise ConfigError(
-            f"method.total_batch_size={method.total_batch_size} is not a multiple of "
-            f"hardware.per_device_train_batch_size={micro}; make it one, or choose a micro-batch that divides it."
-        )
-    return micro, method.total_batch_size // micro
+from trivium.backends.shape import batch_shape, warmup_steps
+from trivium.schema import Config
 
 
 def common_arguments(config: Config, folder: Path, steps: int) -> dict[str, Any]:
@@ -30,7 +18,7 @@ def common_arguments(config: Config, folder: Path, steps: int) -> dict[str, Any]
         "max_steps": steps,
         "learning_rate": method.learning_rate,
         "lr_scheduler_type": method.lr_scheduler_type,
-        "warmup_steps": math.ceil(steps * method.warmup_ratio),
+        "warmup_steps": warmup_steps(method, steps),
         "optim": method.optim,
         "weight_decay": method.weight_decay,
         "max_grad_norm": method.max_grad_norm,

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, Trainer
 
-from trivium.backends.torch import checkpoints
+from trivium.backends import checkpoints
+from trivium.backends.lines import why_not_finite
 from trivium.errors import TrainingError
 
 
@@ -38,13 +39,8 @@ class CarefulTrainer(Trainer):
 
     def _why_not_finite(self, model: Any) -> str:
         step = self.state.global_step + 1
-        if step == 1 and not all(bool(torch.isfinite(p).all()) for p in model.parameters()):
-            return "the base model's weights hold values that are not finite, before any training; get its files again."
-        return (
-            f"the loss or its gradient is not finite at step {step}; lower method.learning_rate "
-            f"(now {self.args.learning_rate:g}) or method.max_grad_norm, or try hardware.dtype=float32. Nothing was written "
-            "for this step; checkpoints before it (method.save_steps) are kept."
-        )
+        base_is_finite = step > 1 or all(bool(torch.isfinite(p).all()) for p in model.parameters())
+        return why_not_finite(step, self.args.learning_rate, base_is_finite)
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._staging) if self._staging is not None else super()._get_output_dir(trial)

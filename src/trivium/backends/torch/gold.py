@@ -9,7 +9,7 @@ from transformers import TrainerCallback
 
 from trivium.backends.torch.board import Board
 from trivium.data import chat
-from trivium.evaluation.respondents import TorchRespondent
+from trivium.evaluation.torch import TorchRespondent
 from trivium.maths import statistics
 from trivium.rewards.compose import Composition
 from trivium.rewards.rehearse import watcher

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trivium.backends.torch.losses import Loss
+from trivium.backends.losses import Loss
 from trivium.backends.torch.trainer import ProvenanceTrainer, split_columns, token_terms
 
 

@@ -15,13 +15,14 @@ from trl import GRPOConfig, GRPOTrainer
 from trl.trainer.utils import RepeatSampler
 
 from trivium.artifact import code_hash, file_hash, key_of, seal, valid
+from trivium.backends.interrupt import Stop, graceful_stop
+from trivium.backends.lines import CHECKPOINTS, Progress
 from trivium.backends.torch import sft
 from trivium.backends.torch.arguments import common_arguments
 from trivium.backends.torch.board import Board
-from trivium.backends.torch.callbacks import Progress, Reporter, StopOnSignal
+from trivium.backends.torch.callbacks import Reporter, StopOnSignal
 from trivium.backends.torch.careful import CarefulTrainer
 from trivium.backends.torch.gold import GoldWatch, Tables
-from trivium.backends.torch.interrupt import Stop, graceful_stop
 from trivium.backends.torch.watch import Watcher, freed
 from trivium.data import chat
 from trivium.data.jsonl import read_samples
@@ -93,7 +94,7 @@ def train(
     start, warm = warm_start(config, base, prepared, record, progress)
     with graceful_stop() as stop, quiet(), sft.memory_explained(config):
         tokenizer = load_tokenizer(config.model, base)
-        trainer, board = build(config, base, start, out / sft.CHECKPOINTS, questions, composition, tokenizer)
+        trainer, board = build(config, base, start, out / CHECKPOINTS, questions, composition, tokenizer)
         note = trainer.folder / FIRST_LOOK
         gold = GoldWatch(config, composition, questions.held_out, tokenizer, record, note)
         record.metrics(questions.metrics(), 0)

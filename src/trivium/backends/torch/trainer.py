@@ -11,9 +11,9 @@ from trl import SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import pad
 
+from trivium.backends.losses import OFFSETS, WEIGHTS, Loss, loss_terms, total
+from trivium.backends.rows import IGNORED
 from trivium.backends.torch.careful import CarefulTrainer
-from trivium.backends.torch.dataset import IGNORED
-from trivium.backends.torch.losses import OFFSETS, WEIGHTS, Loss, loss_terms, total
 from trivium.maths.weights import Ints
 from trivium.models.head import TokenScores, add_token_scores
 

@@ -13,7 +13,7 @@ from transformers import TrainerCallback
 
 from trivium.errors import Pruned
 from trivium.evaluation.probe import Watch
-from trivium.evaluation.respondents import TorchRespondent
+from trivium.evaluation.torch import TorchRespondent
 from trivium.schema import Config
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from trivium.maths.statistics import Estimate
+from trivium.maths.statistics import Estimate, t_interval
 from trivium.sweep.report.facts import Comparison, StudyFacts
-from trivium.sweep.report.intervals import compact, has_interval, shown, t_interval
+from trivium.sweep.report.intervals import compact, has_interval, shown
 
 BEST, DEFAULT = "best", "default"
 

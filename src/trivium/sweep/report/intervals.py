@@ -1,28 +1,6 @@
-"""Intervals of means over a few trainings, which are too few to be resampled."""
-
-from collections.abc import Sequence
+"""Figures with their intervals as a report shows them."""
 
 from trivium.maths.statistics import Estimate
-
-CONFIDENCE = 0.95
-
-
-def t_interval(values: Sequence[float]) -> Estimate:
-    """The mean of independent values and Student's interval of it; a single value has no interval but itself.
-
-    >>> mean, low, high = t_interval([0.4, 0.5, 0.6])
-    >>> round(mean, 3), round(low, 3), round(high, 3)
-    (0.5, 0.252, 0.748)
-    """
-    import numpy as np
-    from scipy.stats import t  # type: ignore[import-untyped]
-
-    array = np.asarray(values, np.float64)
-    mean = float(array.mean())
-    if len(array) < 2:
-        return Estimate(mean, mean, mean)
-    half = float(t.ppf((1 + CONFIDENCE) / 2, len(array) - 1) * array.std(ddof=1) / np.sqrt(len(array)))
-    return Estimate(mean, mean - half, mean + half)
 
 
 def shown(estimate: Estimate, digits: int = 3) -> str:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from trivium.maths.statistics import Estimate
-from trivium.sweep.report.intervals import t_interval
+from trivium.maths.statistics import Estimate, t_interval
 
 if TYPE_CHECKING:
     from optuna.study import Study

@@ -1,9 +1,9 @@
-"""The losses, token by token: what is trained and what the audit measures are these same functions."""
+"""The losses, token by token: what is trained, by whatever library, and what the audit measures are these same functions."""
 
+import operator
 from collections.abc import Callable, Mapping
-
-import torch
-from torch import Tensor
+from functools import reduce
+from typing import Any
 
 from trivium.maths.weights import Policy
 from trivium.schema import DistrustLoss, DistrustPublishedLoss, DistrustSampledLoss, UniformLoss
@@ -12,7 +12,9 @@ WEIGHTS, OFFSETS = "loss_weights", "loss_offsets"
 """Token-aligned columns of a batch: a factor of each token's loss, and nats added to it."""
 
 Loss = UniformLoss | DistrustLoss | DistrustSampledLoss | DistrustPublishedLoss
-Terms = dict[str, Tensor]
+Array = Any
+"""A tensor of PyTorch, or an array of MLX."""
+Terms = dict[str, Array]
 
 
 def loss_columns(policy: Policy) -> dict[str, list[float]]:
@@ -23,8 +25,8 @@ def loss_columns(policy: Policy) -> dict[str, list[float]]:
     return columns
 
 
-def loss_terms(loss: Loss, token_nll: Tensor, mask: Tensor, columns: Mapping[str, Tensor]) -> Terms:
-    """The terms of the loss, each with the shape of `token_nll` (B, T), in nats, zero where `mask` is false.
+def loss_terms(loss: Loss, token_nll: Array, mask: Array, columns: Mapping[str, Array]) -> Terms:
+    """The terms of the loss, each with the shape of `token_nll`, in nats, zero where `mask` is false.
 
     The loss of an optimiser step is the sum over all terms and tokens, divided by the number of supervised tokens of all
     its micro-batches, so that neither packing nor accumulation changes it.
@@ -32,28 +34,28 @@ def loss_terms(loss: Loss, token_nll: Tensor, mask: Tensor, columns: Mapping[str
     return _TERMS[type(loss)](token_nll, mask, columns)
 
 
-def total(terms: Terms) -> Tensor:
-    """The sum of the terms (B, T)."""
-    return torch.stack(tuple(terms.values())).sum(0) if len(terms) > 1 else next(iter(terms.values()))
+def total(terms: Terms) -> Array:
+    """The sum of the terms."""
+    return reduce(operator.add, terms.values())
 
 
-def _uniform(token_nll: Tensor, _mask: Tensor, _columns: Mapping[str, Tensor]) -> Terms:
+def _uniform(token_nll: Array, _mask: Array, _columns: Mapping[str, Array]) -> Terms:
     return {"cross_entropy": token_nll}
 
 
-def _distrust(token_nll: Tensor, _mask: Tensor, columns: Mapping[str, Tensor]) -> Terms:
+def _distrust(token_nll: Array, _mask: Array, columns: Mapping[str, Array]) -> Terms:
     return {"weighted_cross_entropy": token_nll * columns[WEIGHTS]}
 
 
-def _sampled(token_nll: Tensor, _mask: Tensor, _columns: Mapping[str, Tensor]) -> Terms:
+def _sampled(token_nll: Array, _mask: Array, _columns: Mapping[str, Array]) -> Terms:
     return {"sampled_cross_entropy": token_nll}
 
 
-def _published(token_nll: Tensor, mask: Tensor, columns: Mapping[str, Tensor]) -> Terms:
+def _published(token_nll: Array, mask: Array, columns: Mapping[str, Array]) -> Terms:
     return {"cross_entropy": token_nll, "distrust": columns[OFFSETS] * mask}
 
 
-_TERMS: dict[type, Callable[[Tensor, Tensor, Mapping[str, Tensor]], Terms]] = {
+_TERMS: dict[type, Callable[[Array, Array, Mapping[str, Array]], Terms]] = {
     UniformLoss: _uniform,
     DistrustLoss: _distrust,
     DistrustSampledLoss: _sampled,

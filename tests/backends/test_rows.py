@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from trivium.backends.torch.dataset import IGNORED, Rows, tokenise
+from trivium.backends.rows import IGNORED, Rows, tokenise
 from trivium.errors import DataError
 from trivium.sample import Message, Sample
 from trivium.schema import Config

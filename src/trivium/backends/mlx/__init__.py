@@ -1,0 +1,1 @@
+"""Training with MLX, on Apple's machines and, for tests, on any."""

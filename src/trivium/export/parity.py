@@ -1,0 +1,171 @@
+"""The certificate: every exported form renders, stops and answers as the evaluated model does, within a stated limit."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from trivium.artifact import file_hash
+from trivium.export.runtime import Logprobs, Runtime, Variant
+from trivium.sample import Message
+from trivium.schema import ParityConfig
+
+Conversation = tuple[list[Message], bool]
+"""Turns, and whether the assistant is to speak next."""
+
+
+class Limit(NamedTuple):
+    """Most mean Kullback-Leibler divergence (nats a token) from the reference, and least share of equal likeliest tokens."""
+
+    kl: float
+    top1: float
+
+
+LIMITS = {
+    "exact": Limit(1e-9, 1.0),
+    "f32": Limit(1e-5, 1.0),
+    "f16": Limit(1e-3, 0.99),
+    "bf16": Limit(1e-2, 0.97),
+    "q8_0": Limit(1e-2, 0.97),
+    "q6_k": Limit(0.03, 0.95),
+    "q5_k_m": Limit(0.06, 0.93),
+    "q5_k_s": Limit(0.06, 0.93),
+    "q4_k_m": Limit(0.15, 0.90),
+    "q4_k_s": Limit(0.15, 0.90),
+    "q3_k_m": Limit(0.4, 0.80),
+    "q3_k_s": Limit(0.5, 0.75),
+    "q2_k": Limit(1.0, 0.60),
+    "mlx_8bit": Limit(1e-2, 0.97),
+    "mlx_4bit": Limit(0.3, 0.85),
+}
+"""What each precision may lose."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the reference makes of a prompt: the string, its ids, the greedy answer, the distributions over the answer."""
+
+    messages: list[Message]
+    text: str
+    ids: list[int]
+    answer: list[int]
+    logprobs: Logprobs
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What all forms are compared with."""
+
+    rendered: list[tuple[Conversation, str, list[int]]]
+    asked: list[Asked]
+    stops: frozenset[str]
+
+
+@dataclass
+class Certificate:
+    """One form's agreement with the reference. Shares lie in [0, 1]; divergences are nats a token."""
+
+    name: str
+    precision: str
+    files: dict[str, str]
+    templates: float
+    tokens: float
+    stops: bool
+    kl: float
+    kl_max: float
+    top1: float
+    answers: float
+    reasons: list[str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.reasons
+
+
+def observe(
+    reference: Runtime, conversations: Sequence[Conversation], prompts: Sequence[list[Message]], settings: ParityConfig
+) -> Reference:
+    """Ask the reference everything."""
+    rendered = []
+    for turns, ask in conversations:
+        text = reference.render(turns, ask)
+        rendered.append(((turns, ask), text, reference.tokenize(text)))
+    return Reference(rendered, [_ask(reference, turns, settings.max_new_tokens) for turns in prompts], reference.stops())
+
+
+def certify(variant: Variant, reference: Reference, settings: ParityConfig, root: Path) -> Certificate:
+    """Open a form as its program does and compare it; `files` are named relative to `root`."""
+    files = {str(path.relative_to(root)): file_hash(path) for path in variant.files}
+    opened: AbstractContextManager[Runtime] = variant.open()
+    with opened as runtime:
+        return _compare(runtime, variant, files, reference, settings.max_new_tokens)
+
+
+def report(certificates: Sequence[Certificate], settings: ParityConfig, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """`parity.json`: what was compared, with what limits, and what was found; `parts` names base, adapter and data."""
+    rows = [{**asdict(one), "limit": LIMITS[one.precision]._asdict(), "passed": one.passed} for one in certificates]
+    return {"passed": all(one.passed for one in certificates), "settings": asdict(settings), **parts, "forms": rows}
+
+
+def _ask(reference: Runtime, turns: list[Message], max_new_tokens: int) -> Asked:
+    text = reference.render(turns, True)
+    ids = reference.tokenize(text)
+    answer = reference.greedy(ids, max_new_tokens)
+    return Asked(turns, text, ids, answer, reference.logprobs([*ids, *answer], len(ids) - 1))
+
+
+def _compare(
+    runtime: Runtime, variant: Variant, files: dict[str, str], reference: Reference, max_new_tokens: int
+) -> Certificate:
+    texts = [runtime.render(turns, ask) == text for (turns, ask), text, _ in reference.rendered]
+    tokens = [runtime.tokenize(text) == ids for _, text, ids in reference.rendered]
+    texts += [runtime.render(asked.messages, True) == asked.text for asked in reference.asked]
+    tokens += [runtime.tokenize(asked.text) == asked.ids for asked in reference.asked]
+    same = [runtime.greedy(asked.ids, max_new_tokens) == asked.answer for asked in reference.asked]
+    columns = [
+        _divergence(asked, runtime.logprobs([*asked.ids, *asked.answer], len(asked.ids) - 1)) for asked in reference.asked
+    ]
+    kl, top = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    found = Certificate(
+        variant.name,
+        variant.precision,
+        files,
+        float(np.mean(texts)),
+        float(np.mean(tokens)),
+        runtime.stops() == reference.stops,
+        float(kl.mean()),
+        float(kl.max()),
+        float(top.mean()),
+        float(np.mean(same)),
+        [],
+    )
+    found.reasons += _reasons(found, runtime.stops(), reference.stops)
+    return found
+
+
+def _divergence(asked: Asked, other: Logprobs) -> tuple[Any, Any]:
+    """Per position: KL of the form from the reference over their shared vocabulary (nats), and equality of the likeliest."""
+    width = min(asked.logprobs.shape[1], other.shape[1])
+    p, q = (np.asarray(rows[:, :width], np.float64) for rows in (asked.logprobs, other))
+    kl = np.maximum((np.exp(p) * (p - q)).sum(1), 0.0)
+    return kl, asked.logprobs.argmax(1) == other.argmax(1)
+
+
+def _reasons(found: Certificate, stops: frozenset[str], wanted: frozenset[str]) -> list[str]:
+    limit = LIMITS[found.precision]
+    reasons = []
+    if found.templates < 1:
+        reasons.append(f"{1 - found.templates:.0%} of the conversations are rendered differently")
+    if found.tokens < 1:
+        reasons.append(f"{1 - found.tokens:.0%} of the strings become other tokens")
+    if not found.stops:
+        reasons.append(f"it stops at {', '.join(sorted(stops)) or 'nothing'}, the reference at {', '.join(sorted(wanted))}")
+    if not found.kl <= limit.kl:
+        reasons.append(f"mean divergence {found.kl:.2g} nats a token, at most {limit.kl:g} allowed for {found.precision}")
+    if found.top1 < limit.top1:
+        reasons.append(f"the likeliest token agrees in {found.top1:.1%} of the places, at least {limit.top1:.0%} is asked")
+    return reasons
