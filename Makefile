@@ -3,8 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock
 STAMP := $(VENV)/.installed
+GGUF := $(VENV)/.gguf
 
-.PHONY: setup demo test ui bench lint lock clean
+.PHONY: setup gguf demo test ui bench lint lock clean
 
 setup: $(STAMP)
 
@@ -15,10 +16,18 @@ $(STAMP): $(LOCK) pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $(STAMP)
 
+# llama.cpp's bindings are compiled here, some minutes, without what only its own server and vision models need.
+gguf: $(GGUF)
+
+$(GGUF): $(STAMP)
+	CMAKE_ARGS="-DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_CURL=OFF" \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(LOCK) -e '.[gguf]'
+	@touch $(GGUF)
+
 demo: setup
 	$(BIN)/trivium
 
-test: setup
+test: setup gguf
 	$(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 
 ui: setup

@@ -34,7 +34,7 @@ def finished(shape: str, folder: Path, config_of: Callable[..., Config], *overri
     """A run that tuned a base model of a shape, and has been merged."""
     base, run = folder / "base", folder / "run"
     if not base.is_dir():
-        shapes.make(shape, base, hidden)
+        shapes.make(shape, base, hidden, clear=True)
     if not run.is_dir():
         shapes.tune(base, run)
     words = ("arms=null", "model=hf", f"model.path={base}", f"cache_dir={folder / 'cache'}", "name=small", *overrides)

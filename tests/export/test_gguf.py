@@ -79,12 +79,12 @@ def test_the_untuned_model_is_found_out(place, config_of):
     job = finished("llama_tied", place / "llama_tied", config_of, "export=gguf_lora", "export.gguf_lora.type=f16")
     base = gguf_lora.base_file(job, "f16")
     found = certificates(job, [Variant("base", "f16", (), partial(opened, base))])["base"]
-    assert found.templates == found.tokens == 1 and not found.passed and found.kl > 0.05
+    assert found.templates == found.tokens == 1 and not found.passed and found.kl > 1e-3
 
 
 @pytest.mark.parametrize("rslora", [False, True])
 def test_the_adapter_over_its_base(place, config_of, rslora):
-    job = finished("llama_untied", place / f"rslora_{rslora}", config_of, "export=gguf_lora")
+    job = finished("llama_untied", place / "llama_untied", config_of, "export=gguf_lora")
     settings = job.run / "adapter" / "adapter_config.json"
     settings.write_text(json.dumps(json.loads(settings.read_text()) | {"use_rslora": rslora}))
     folder, notes, variants = exported(job, gguf_lora)
@@ -111,21 +111,20 @@ def split_of(tokenizer):
 
 
 def test_a_tokenizer_that_nobody_knows(config_of, tmp_path):
-    job = finished("qwen2", tmp_path, config_of, "export=gguf", "export.gguf.types=[f32]")
+    words = ("export=gguf", "export.gguf.types=[f32]")
+    job = finished("llama_tied", tmp_path, config_of, *words)
     for folder in (tmp_path / "base", job.folder / "merged"):
         change_tokenizer(folder, lambda t: split_of(t).update(Regex=r"\p{L}+|\p{N}{1,2}|[^\p{L}\p{N}]"))
     with pytest.raises(ModelError, match=r"does not know how this tokenizer cuts .* export\.gguf\.pre_tokenizer"):
         exported(job)
     assert list((job.folder / "gguf").iterdir()) == []
-    named = finished(
-        "qwen2", tmp_path, config_of, *["export=gguf", "export.gguf.types=[f32]", "export.gguf.pre_tokenizer=qwen2"]
-    )
+    named = finished("llama_tied", tmp_path, config_of, *words, "export.gguf.pre_tokenizer=qwen2")
     found = certificates(named, exported(named)[2])["gguf/f32"]
     assert found.tokens < 1 and "become other tokens" in found.reasons[0]
 
 
 def test_special_tokens_of_odd_kinds(config_of, tmp_path):
-    shapes.make("qwen2", tmp_path / "base")
+    shapes.make("qwen2", tmp_path / "base", clear=True)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "base")
     odd = [AddedToken(text, special=True, normalized=False) for text in ("<odd one>", "[[stop]]", "→end←", "b b")]
     tokenizer.add_special_tokens({"additional_special_tokens": odd})

@@ -45,6 +45,8 @@ def test_blanks_are_taken_away_where_the_template_does_it(name):
     own = renderer(FORMATS[name])
     turns = [{"role": role, "content": f" \t\n\r{text} {text}\n \t"} for role, text in (("user", "a"), ("assistant", "é"))]
     assert render(write(parts(own)), [*turns, turns[0]]) == own([*turns, turns[0]], True)
+    many = [{"role": "user", "content": " " * 2000 + "a" + "\n" * 2000}]
+    assert render(write(parts(own)), many) == own(many, True)
 
 
 def test_like_roles_in_succession_are_one_turn():

@@ -143,6 +143,13 @@ def test_layers_of_two_kinds_keep_both_frequencies() -> None:
     assert found["rope_parameters"] == config["rope_parameters"]
 
 
+def test_a_text_model_within_another_has_them_too() -> None:
+    rope = {"rope_type": "default", "rope_theta": 7e4}
+    found = hf_config._both_names({"text_config": {"dtype": "bfloat16"}}, {"text_config": {"rope_parameters": rope}})
+    assert found["text_config"]["rope_theta"] == 7e4 and found["text_config"]["rope_parameters"] == rope
+    assert found["text_config"]["torch_dtype"] == "bfloat16"
+
+
 def test_it_stops_where_the_reference_does_and_answers_greedily(exported: tuple[Job, Path]) -> None:
     _, folder = exported
     tokenizer = AutoTokenizer.from_pretrained(folder)

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 from tests.export import shapes
 from tests.export.forms import certificates, job_of, make, tuned
 
-from trivium.errors import ConfigError
+from trivium.errors import ConfigError, ModelError
 from trivium.export.job import Job
 from trivium.models import mlx
 from trivium.models.load import ADAPTER_DIR
@@ -141,3 +141,14 @@ def test_without_mlx_the_way_out_is_told(config_of: ConfigOf, tmp_path: Path, mo
     job = job_of(config_of(*SETTINGS), tmp_path, tmp_path)
     with pytest.raises(ConfigError, match=r"pip install 'trivium\[mlx\]'"):
         make(job, "mlx", {"merged": tmp_path})
+
+
+def test_an_unknown_architecture_is_one_sentence(config_of: ConfigOf, tmp_path: Path) -> None:
+    base, run = tuned("qwen2", tmp_path)
+    job = job_of(config_of("arms=null", "export=mlx"), base, run)
+    made = {"merged": make(job, "merged", {})}
+    config = json.loads((made["merged"] / "config.json").read_text())
+    (made["merged"] / "config.json").write_text(json.dumps({**config, "model_type": "bert"}))
+    with pytest.raises(ModelError, match=r"MLX-LM could not convert the merged model .* leave export=mlx out") as raised:
+        make(job, "mlx", made)
+    assert "\n" not in str(raised.value)

@@ -100,6 +100,14 @@ def test_the_divergence_is_kullback_and_leiblers(a: list[float], b: list[float])
     assert kl[0] == pytest.approx(expected, abs=1e-4)
 
 
+def test_a_near_tie_may_go_either_way_and_a_clear_choice_may_not() -> None:
+    near, clear = (np.log(np.array([row], np.float32)) for row in ([0.41, 0.4, 0.19], [0.6, 0.21, 0.19]))
+    other = np.log(np.array([[0.4, 0.41, 0.19]], np.float32))
+    tie = LIMITS["q8_0"].tie
+    assert [bool(parity._divergence(parity.Asked([], "", [], [], p), other, tie)[1][0]) for p in (near, clear)] == [True, False]
+    assert not parity._divergence(parity.Asked([], "", [], [], near), other, LIMITS["exact"].tie)[1][0]
+
+
 def test_rows_of_padding_in_the_vocabulary_do_not_count(runtime: TorchRuntime) -> None:
     def padded(ids: Sequence[int], first: int) -> Logprobs:
         return np.pad(runtime.logprobs(ids, first), ((0, 0), (0, 8)), constant_values=-200)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-
 SPEAKING = (
     *(f"model.build.{key}={value}" for key, value in {"hidden_size": 64, "intermediate_size": 64, "vocab_size": 512}.items()),
     *(f"model.build.{key}={value}" for key, value in {"max_steps": 120, "batch_size": 16, "facts": 30}.items()),

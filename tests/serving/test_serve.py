@@ -39,7 +39,8 @@ def served(folder: Path, *words: str) -> Iterator[tuple["subprocess.Popen[str]",
                     break
             yield process, said
         finally:
-            process.kill()
+            process.terminate()  # a killed one could not stop its server
+            process.wait(30)
 
 
 @pytest.mark.slow

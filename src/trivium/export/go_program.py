@@ -16,62 +16,72 @@ def execute(template: str, data: Mapping[str, Any], fixed: Mapping[str, Any]) ->
     Raises `ModelError` for anything that is not of the kind written here.
     """
     block, defined = parse(template)
-    return "".join(_Execution(defined, fixed, {"$": data, ".": data}).run(block))
+    return "".join(_Execution(defined, fixed).run(block, {"$": data, ".": data}))
 
 
 @dataclass(frozen=True)
 class _Execution:
-    """A run of a program, or of a defined block within one, which sees none of the variables outside."""
+    """A run of a template, and of the blocks that it defines, which see none of the variables outside."""
 
     defined: Mapping[str, Block]
     fixed: Mapping[str, Any]
-    scope: Scope
 
-    def run(self, block: Block) -> Iterator[str]:
-        for node in block:
-            if isinstance(node, Text):
+    def run(self, block: Block, scope: Scope) -> Iterator[str]:
+        """Blocks within blocks are stacked here, since one that takes blanks away uses itself once for each of them."""
+        stack = [(iter(block), scope)]
+        while stack:
+            nodes, scope = stack[-1]
+            node = next(nodes, None)
+            if node is None:
+                stack.pop()
+            elif isinstance(node, Text):
                 yield node.text
             elif isinstance(node, Show):
-                yield _text(self._of(node.value))
+                yield _text(_of(node.value, scope))
             elif isinstance(node, Let):
-                self._let(node)
+                self._let(node, scope)
             elif isinstance(node, Branch):
-                yield from self.run(next((then for test, then in node.cases if test is None or self._of(test)), ()))
+                stack.append((iter(_taken(node, scope)), scope))
             elif isinstance(node, Each):
-                yield from self._each(node)
+                yield from self._each(node, scope)
             else:
-                yield from self._use(node)
+                value = _of(node.value, scope)
+                stack.append((iter(self._block(node)), {"$": value, ".": value}))
 
-    def _each(self, node: Each) -> Iterator[str]:
+    def _each(self, node: Each, scope: Scope) -> Iterator[str]:
         """Variables of the block would end with it; here every round sets its own anew."""
-        outer = self.scope["."]
-        for i, item in enumerate(self._of(node.value)):
-            self.scope.update({node.index: i, node.item: item, ".": item})
-            yield from self.run(node.block)
-        self.scope["."] = outer
+        outer = scope["."]
+        for i, item in enumerate(_of(node.value, scope)):
+            scope.update({node.index: i, node.item: item, ".": item})
+            yield from self.run(node.block, scope)
+        scope["."] = outer
 
-    def _use(self, node: Use) -> Iterator[str]:
+    def _block(self, node: Use) -> Block:
         if node.name not in self.defined:
             raise ModelError(f"the Ollama template uses {node.name!r}, which it never defines.")
-        value = self._of(node.value)
-        yield from _Execution(self.defined, self.fixed, {"$": value, ".": value}).run(self.defined[node.name])
+        return self.defined[node.name]
 
-    def _let(self, node: Let) -> None:
-        if not node.new and node.name not in self.scope:
+    def _let(self, node: Let, scope: Scope) -> None:
+        if not node.new and node.name not in scope:
             raise ModelError(f"the Ollama template assigns {node.name}, which it never declares.")
-        self.scope[node.name] = self.fixed[node.name] if node.name in self.fixed else self._of(node.value)
+        scope[node.name] = self.fixed[node.name] if node.name in self.fixed else _of(node.value, scope)
 
-    def _of(self, value: Value) -> Any:
-        if value.function:
-            return _CALLED[value.function](*map(self._of, value.parts))
-        if not value.names:
-            return value.constant
-        found: Any = self.scope
-        for name in value.names:
-            if not isinstance(found, Mapping) or name not in found:
-                raise ModelError(f"the Ollama template asks for {''.join(value.names)}, which Ollama does not give it.")
-            found = found[name]
-        return found
+
+def _taken(node: Branch, scope: Scope) -> Block:
+    return next((then for test, then in node.cases if test is None or _of(test, scope)), ())
+
+
+def _of(value: Value, scope: Scope) -> Any:
+    if value.function:
+        return _CALLED[value.function](*(_of(part, scope) for part in value.parts))
+    if not value.names:
+        return value.constant
+    found: Any = scope
+    for name in value.names:
+        if not isinstance(found, Mapping) or name not in found:
+            raise ModelError(f"the Ollama template asks for {''.join(value.names)}, which Ollama does not give it.")
+        found = found[name]
+    return found
 
 
 def _text(value: Any) -> str:
@@ -104,4 +114,5 @@ def _not(value: Any) -> bool:
     return not value
 
 
-_CALLED: Mapping[str, Callable[..., Any]] = dict(zip(FUNCTIONS, (_eq, _ne, _not, _and, _or, len, _slice), strict=True))
+_CODE: tuple[Callable[..., Any], ...] = (_eq, _ne, _not, _and, _or, len, _slice)
+_CALLED = dict(zip(FUNCTIONS, _CODE, strict=True))

@@ -1,5 +1,6 @@
 """The certificate: every exported form renders, stops and answers as the evaluated model does, within a stated limit."""
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -22,6 +23,13 @@ class Limit(NamedTuple):
 
     kl: float
     top1: float
+
+    @property
+    def tie(self) -> float:
+        """Tokens whose probabilities (of the reference) are closer than this are equally likely: by Pinsker's inequality a
+        divergence within the limit may change the difference of two probabilities so far.
+        """
+        return math.sqrt(2 * self.kl)
 
 
 LIMITS = {
@@ -126,8 +134,9 @@ def _compare(
     texts += [runtime.render(asked.messages, True) == asked.text for asked in reference.asked]
     tokens += [runtime.tokenize(asked.text) == asked.ids for asked in reference.asked]
     same = [runtime.greedy(asked.ids, max_new_tokens) == asked.answer for asked in reference.asked]
+    tie = LIMITS[variant.precision].tie
     columns = [
-        _divergence(asked, runtime.logprobs([*asked.ids, *asked.answer], len(asked.ids) - 1)) for asked in reference.asked
+        _divergence(asked, runtime.logprobs([*asked.ids, *asked.answer], len(asked.ids) - 1), tie) for asked in reference.asked
     ]
     kl, top = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     found = Certificate(
@@ -147,12 +156,15 @@ def _compare(
     return found
 
 
-def _divergence(asked: Asked, other: Logprobs) -> tuple[Any, Any]:
-    """Per position: KL of the form from the reference over their shared vocabulary (nats), and equality of the likeliest."""
+def _divergence(asked: Asked, other: Logprobs, tie: float = 0.0) -> tuple[Any, Any]:
+    """Per position: KL of the form from the reference over their shared vocabulary (nats), and whether the form's likeliest
+    token is the reference's, or as likely there.
+    """
     width = min(asked.logprobs.shape[1], other.shape[1])
     p, q = (np.asarray(rows[:, :width], np.float64) for rows in (asked.logprobs, other))
     kl = np.maximum((np.exp(p) * (p - q)).sum(1), 0.0)
-    return kl, asked.logprobs.argmax(1) == other.argmax(1)
+    chosen = np.take_along_axis(p, q.argmax(1)[:, None], 1)[:, 0]
+    return kl, np.exp(p.max(1)) - np.exp(chosen) <= tie
 
 
 def _reasons(found: Certificate, stops: frozenset[str], wanted: frozenset[str]) -> list[str]:

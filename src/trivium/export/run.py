@@ -102,7 +102,7 @@ def _make(job: Job, kind: str, made: Made) -> None:
         job.config.model,
         job.base,
         _keys({name: job.run / name for name in ("adapter", "model")} | dict(made)),
-        _told(job) if kind in PAPERS else job.config.dataset.chat.system,
+        _told(job) if kind in PAPERS else (job.config.dataset.chat, job.config.hardware.dtype),
         code_hash("export", "models"),
     )
     cached(job.folder / kind, "export", key, lambda out: room(kind).make(job, out, made))

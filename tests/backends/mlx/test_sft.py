@@ -8,11 +8,12 @@ from pathlib import Path
 
 import mlx.core as mx
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 from tests.backends.trainings import STEPS, Watch, configured, same, terminate, weights
 from tests.export import shapes
 
-from trivium.backends.mlx import sft
+from trivium.backends.mlx import sft, start
 from trivium.backends.torch import sft as torch_sft
 from trivium.errors import ConfigError, DataError, Interrupted, Pruned, TrainingError
 from trivium.evaluation import EvalItems, evaluate
@@ -20,6 +21,7 @@ from trivium.evaluation import mlx as on_mlx
 from trivium.evaluation import torch as on_torch
 from trivium.evaluation.probe import Watch as Probe
 from trivium.evaluation.suites import Item, Option, Part
+from trivium.models import mlx
 from trivium.sample import Sample
 from trivium.schema import (
     Config,
@@ -29,6 +31,7 @@ from trivium.schema import (
     EvaluationConfig,
     FullAdapter,
     LoraAdapter,
+    ModelConfig,
     QloraAdapter,
     UniformLoss,
 )
@@ -95,6 +98,28 @@ def test_every_weight_is_trained_as_by_pytorch(random_model, prepared, tmp_path)
     trained = {name: weights(tmp_path / name) for name in ("torch", "mlx")}
     assert trained["torch"].keys() == trained["mlx"].keys()
     assert all(trained["torch"][name].allclose(trained["mlx"][name], atol=1e-4) for name in trained["torch"])
+    answers = [
+        evaluate(room.respondent(config, str(random_model), tmp_path / "mlx"), asked(), EvaluationConfig(max_new_tokens=4))
+        for room in (on_mlx, on_torch)
+    ]
+    assert alike(*answers)
+
+
+def test_weights_that_their_files_hold_otherwise_are_not_trained_as_a_whole(random_model, prepared, tmp_path):
+    base = tmp_path / "base"
+    shutil.copytree(random_model, base)
+    tensors = load_file(base / "model.safetensors")
+    tensors["model.renamed.weight"] = tensors.pop("model.norm.weight")
+    loaded = mlx.load(ModelConfig(), str(random_model))
+    save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ConfigError, match=r"adapter=full: MLX-LM arranges the weights of .* choose adapter=lora"):
+        mlx.whole_writer(loaded, ModelConfig(), str(base))
+
+
+def test_the_model_around_which_an_adapter_is_made_takes_no_memory(random_model):
+    skeleton = start._skeleton(ModelConfig(), str(random_model), torch.float32)
+    assert sum(weight.numel() for weight in skeleton.parameters()) > 10_000
+    assert sum(weight.untyped_storage().nbytes() for weight in skeleton.parameters()) < 200
 
 
 def test_a_new_adapter_is_pytorchs_to_the_last_bit(random_model, prepared, tmp_path):

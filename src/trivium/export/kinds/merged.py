@@ -29,7 +29,7 @@ def make(job: Job, out: Path, made: Mapping[str, Path]) -> Mapping[str, Any]:
 
 
 def precision(job: Job, folder: Path) -> str:
-    """What limits the errors of a model directory: the type of its weights, or that of the reference where it is the coarser one."""
+    """What limits a model directory's errors: the type of its weights, or that of the reference where it is the coarser."""
     types = (hf_config.dtype_of(folder), job.config.hardware.dtype)
     return PRECISIONS[max(types, key=list(PRECISIONS).index)]
 

@@ -106,7 +106,7 @@ def _modelfile(job: Job, tokenizer: Any, parts: Parts, names: list[str], begin: 
     return Modelfile(
         f"./{names[0]}",
         adapter,
-        go_template.write(parts),
+        go_template.write(parts.without(begin)),
         _system(job) if parts.system != "none" else None,
         (*_settings(job, folder).items(), *(("stop", text) for text in dict.fromkeys(stops))),
         tuple(_licenses(job)),

@@ -148,7 +148,7 @@ def _environment() -> dict[str, str]:
 
 def _reason(lines: Sequence[str], code: int) -> str:
     """The last line that says something, which is where both Python and the converter give the reason."""
-    said = [line.strip() for line in lines if line.strip() and "it/s]" not in line]
+    said = [line.strip() for line in lines if line.strip() and "%|" not in line]  # no bars of progress
     if code < 0:
         return f"it was ended by signal {-code}."
-    return f"{said[-1][:300]}." if said else f"it ended with code {code}."
+    return f"{said[-1][:300].rstrip('.')}." if said else f"it ended with code {code}."

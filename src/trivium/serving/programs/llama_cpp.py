@@ -40,6 +40,8 @@ def start(config: Config, weights: Path, host: str, port: int) -> Start:
         return Start([binary, "--model", path, "--alias", name, "--ctx-size", n_ctx, "--jinja", *where], name, "/health")
     layers = "0" if config.hardware.device == "cpu" else "-1"
     command = [sys.executable, "-m", "llama_cpp.server", "--model", path, "--model_alias", name, "--n_ctx", n_ctx]
+    # Unasked, this server penalises what was said before, greedy answers too; without a memory of tokens it does not.
+    command += ["--last_n_tokens_size", "0"]
     return Start([*command, "--n_gpu_layers", layers, *where], name, "/v1/models")
 
 
