@@ -15,6 +15,8 @@ from trivium.overrides import checked
 from trivium.sample import Sample
 from trivium.schema import Config
 
+os.environ.setdefault("MLX_DISABLE_COMPILE", "1")  # a cold compiler of a CPU takes longer than the tests
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests first, so that no core waits at the end for the one that began last."""

@@ -7,8 +7,6 @@ spelling), values of the wrong type or out of range, and facts across groups tha
 import importlib
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -81,32 +79,10 @@ def _a_run_is_there(config: Config) -> Iterator[str]:
         yield f"task={config.task} needs a finished run; name its folder with from_run=outputs/<name>/<time>, or from_run=last."
 
 
-def _exports_have_weights(config: Config) -> Iterator[str]:
-    asked = [f.name for f in fields(config.export) if getattr(getattr(config.export, f.name), "enabled", False)]
-    if asked and "export" in config.stages and "train" not in config.stages and config.from_run is None:
-        yield (
-            f"export=[{','.join(asked)}] without training: name a finished run with from_run=<its folder>, or leave stages out."
-        )
-    if config.export.hub.push and not config.export.hub.enabled:
-        yield "export.hub.push=true without the cards; add hub to export=[…]."
-    if asked and "export" not in config.stages:
-        yield f"export=[{','.join(asked)}] is not among stages=[{','.join(config.stages)}]; add export to the stages."
-
-
 def _exports_can_be_made(config: Config) -> Iterator[str]:
-    """Programs and permissions that are asked for at the very end of a run."""
-    export = config.export
-    for package, extra, kinds in (
-        ("llama_cpp", "gguf", ("gguf", "gguf_lora", "ollama", "lmstudio")),
-        ("mlx_lm", "mlx", ("mlx",)),
-    ):
-        asked = [kind for kind in kinds if getattr(export, kind).enabled]
-        if asked and find_spec(package) is None:
-            yield f"export=[{','.join(asked)}] needs {package}; run pip install 'trivium[{extra}]', or leave it out."
-    if export.hub.push:
-        from trivium.export.hub import problems
+    from trivium.export.problems import problems_in
 
-        yield from problems(export.hub)
+    yield from problems_in(config)
 
 
 def _backend_has_method(config: Config) -> Iterator[str]:
@@ -370,7 +346,6 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     _names_are_file_names,
     _a_run_is_there,
     _stages_have_their_inputs,
-    _exports_have_weights,
     _exports_can_be_made,
     _backend_has_method,
     _backend_can_train_it,
@@ -397,7 +372,6 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
 
 RULES_OF_FINISHED = (
     _names_are_file_names,
-    _exports_have_weights,
     _exports_can_be_made,
     _dtype_fits_device,
     _model_exists,

@@ -343,13 +343,13 @@ def _export(session: Session) -> Outcome:
     if not exporting.enabled(settings):
         return _nothing(session)
     job = _job(session)
-    made = exporting.make(job)
+    made, passing = exporting.make(job)
     session.parity = exporting.certify(job, made)
     session.result.add(telling.metrics(session.parity))
     session.tracker.artifact(job.folder / exporting.REPORT)
     telling.judge(session.parity, settings.parity, session.screen)
     exporting.publish(job, made)
-    exporting.tidy(job, made)
+    exporting.tidy(passing)
     return "done", f"{', '.join(exporting.enabled(settings))} in {job.folder}", job.folder / exporting.REPORT
 
 

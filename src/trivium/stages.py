@@ -206,7 +206,12 @@ def train(
 
 def merged(config: Config, base: tuple[str, str], tuned: Product, out: Path, screen: Screen) -> tuple[str, str]:
     """Path and key of the tuned weights folded into their base, under `out/merged`: what a later training starts from."""
-    key = key_of(base[1], tuned.key, config.hardware.dtype, code_hash("models/merge.py", "models/load.py"))
+    key = key_of(
+        base[1],
+        tuned.key,
+        config.hardware.dtype,
+        code_hash("models/merge.py", "models/load.py", "models/shards.py", "models/low_rank.py"),
+    )
 
     def make(folder: Path) -> Mapping[str, Any]:
         from trivium.models.merge import merge

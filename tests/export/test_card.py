@@ -195,7 +195,8 @@ def test_the_certificate_is_put_in_once_and_the_folder_stays_whole(job: Callable
     assert "were not compared" in (folder / card.CARD).read_text()
 
 
-def test_only_exported_forms_are_told_how_to_load(job: Callable[..., Job]) -> None:
+def test_only_exported_forms_are_told_how_to_load(job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_any")
     text = card.model_card(job("export=[gguf,hub]", "export.gguf.types=[q4_k_m,f16]"), {})
     assert "llama-cli -m export/gguf/distrust-q4_k_m.gguf" in text
     assert "PeftModel" not in text and "ollama" not in text

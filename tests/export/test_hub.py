@@ -40,7 +40,10 @@ def job(config_of: Callable[..., Config], tmp_path: Path, tmp_path_factory: pyte
 
     def make(*overrides: str, **changes: Any) -> Job:
         push = ("export=[hub]", "export.hub.push=true", "export.hub.repo=me/it")
-        return job_of(config_of("arms=null", f"cache_dir={cache}", *SMALL_WORLD, *push, *overrides), tmp_path, **changes)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("HF_TOKEN", TOKEN)  # without one the configuration is refused already
+            config = config_of("arms=null", f"cache_dir={cache}", *SMALL_WORLD, *push, *overrides)
+        return job_of(config, tmp_path, **changes)
 
     return make
 

@@ -4,6 +4,7 @@ import pytest
 from tests.export import shapes
 
 from trivium.export.llama import pre_tokenizer
+from trivium.models.tiny import make_tokenizer
 
 
 def saved(tokenizer, folder):
@@ -16,6 +17,11 @@ def saved(tokenizer, folder):
 )
 def test_families_are_known_by_how_they_cut_words(shape, name, tmp_path):
     assert pre_tokenizer.known(saved(shapes.make_tokenizer(shape), tmp_path)) == name
+
+
+def test_the_embedded_model(tmp_path):
+    tokenizer = make_tokenizer([[{"role": "user", "content": "It is 412 grams, they say."}]], 300)
+    assert pre_tokenizer.known(saved(tokenizer, tmp_path)) == "smaug-bpe"
 
 
 def test_a_plain_byte_level_tokenizer(random_model):

@@ -1,4 +1,4 @@
-"""A certificate passes what answers alike, and names what does not: template, tokens, stops, distributions, likeliest tokens."""
+"""A certificate passes what answers alike, and names what does not: template, tokens, stops, distributions, likeliest."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from trivium.data import chat
 from trivium.export.job import Job
 from trivium.export.runtime import Logprobs
+from trivium.models.generate import continuations, stop_ids
 from trivium.models.load import load_base, load_tokenizer, load_tuned
 from trivium.sample import Message
 
@@ -30,24 +32,13 @@ class TorchRuntime:
 
     def stops(self) -> frozenset[str]:
         """The tokenizer's end token and those of the generation settings."""
-        return frozenset(self.tokenizer.convert_ids_to_tokens(sorted(self._ends())))
+        return frozenset(self.tokenizer.convert_ids_to_tokens(stop_ids(self._model, self.tokenizer)))
 
     def greedy(self, ids: Sequence[int], max_new_tokens: int) -> list[int]:
         """The likeliest continuation."""
-        import torch
-
-        given = torch.tensor([list(ids)], device=self._model.device)
-        with torch.inference_mode():
-            found = self._model.generate(
-                input_ids=given,
-                attention_mask=torch.ones_like(given),
-                max_new_tokens=max_new_tokens,
-                do_sample=False,
-                eos_token_id=sorted(self._ends()),
-                pad_token_id=self.tokenizer.pad_token_id,
-            )
-        answer = [int(token) for token in found[0, len(ids) :]]
-        return answer[:-1] if answer and answer[-1] in self._ends() else answer
+        answer = continuations(self._model, self.tokenizer, [list(ids)], max_new_tokens)[0].tolist()
+        ends = set(stop_ids(self._model, self.tokenizer))
+        return list(takewhile(lambda token: token not in ends, answer))
 
     def logprobs(self, ids: Sequence[int], first: int) -> Logprobs:
         """(len(ids) - first, V), in nats."""
@@ -57,10 +48,6 @@ class TorchRuntime:
             logits = self._model(input_ids=torch.tensor([list(ids)], device=self._model.device)).logits[0, first:]
             found: Logprobs = logits.float().log_softmax(-1).cpu().numpy().astype(np.float32)
         return found
-
-    def _ends(self) -> set[int]:
-        more = self._model.generation_config.eos_token_id
-        return {self.tokenizer.eos_token_id, *(more if isinstance(more, list) else [more])} - {None}
 
 
 @contextmanager

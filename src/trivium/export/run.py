@@ -2,7 +2,7 @@
 
 import importlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -12,6 +12,7 @@ from trivium.export.card_words import hub_id
 from trivium.export.hub import REPORT as REPORT
 from trivium.export.job import Job
 from trivium.export.runtime import Variant
+from trivium.models.load import ADAPTER_DIR, MODEL_DIR
 from trivium.schema import ExportConfig
 
 KINDS = ("adapter", "merged", "gguf", "gguf_lora", "mlx", "lmstudio", "ollama", "notebook", "hub")
@@ -43,17 +44,21 @@ def enabled(config: ExportConfig) -> list[str]:
     return [kind for kind in KINDS if getattr(config, kind).enabled]
 
 
-def make(job: Job) -> dict[str, Path]:
-    """The folder of every form that was asked for, and of those that these are made from.
+def make(job: Job) -> tuple[dict[str, Path], list[Path]]:
+    """The folder of every form that was asked for, and of those that these are made from; and which of the latter were not
+    there before.
 
     A form appears whole or not at all, and one that is there already and still fits is kept.
     """
     made: dict[str, Path] = {}
-    for kind in _with_needs(job.config.export):
+    wanted = _with_needs(job.config.export)
+    passing = [job.folder / kind for kind in wanted if not getattr(job.config.export, kind).enabled]
+    passing = [folder for folder in passing if not folder.exists()]
+    for kind in wanted:
         with job.screen.bar(f"exporting {kind}"):
             _make(job, kind, made)
         made[kind] = job.folder / kind
-    return made
+    return made, passing
 
 
 def certify(job: Job, made: Made) -> dict[str, Any]:
@@ -76,10 +81,10 @@ def publish(job: Job, made: Made) -> None:
         job.screen.say(f"pushed: {hub.push(job, made['hub'], made)}")
 
 
-def tidy(job: Job, made: Made) -> None:
+def tidy(passing: Sequence[Path]) -> None:
     """Remove what was only made on the way to others."""
-    for kind in set(made) - set(enabled(job.config.export)):
-        shutil.rmtree(made[kind])
+    for folder in passing:
+        shutil.rmtree(folder)
 
 
 def room(kind: str) -> Kind:
@@ -101,7 +106,8 @@ def _make(job: Job, kind: str, made: Made) -> None:
         [getattr(settings, name) for name in (kind, *SHARED.get(kind, ()))],
         job.config.model,
         job.base,
-        _keys({name: job.run / name for name in ("adapter", "model")} | dict(made)),
+        _weights(job),
+        _keys({name: folder for name, folder in made.items() if kind in PAPERS or name in room(kind).needs(settings)}),
         _told(job) if kind in PAPERS else (job.config.dataset.chat, job.config.hardware.dtype),
         code_hash("export", "models"),
     )
@@ -119,8 +125,11 @@ def _keys(folders: Mapping[str, Path]) -> dict[str, str]:
 
 def _parts(job: Job) -> dict[str, Any]:
     """What the certificate is about: base model, MLflow run, keys of the weights."""
-    weights = _keys({name: job.run / name for name in ("adapter", "model")})
-    return {"base": hub_id(job.config) or job.config.model.name, "run_id": job.run_id, "made_from": weights}
+    return {"base": hub_id(job.config) or job.config.model.name, "run_id": job.run_id, "made_from": _weights(job)}
+
+
+def _weights(job: Job) -> dict[str, str]:
+    return _keys({name: job.run / name for name in (ADAPTER_DIR, MODEL_DIR)})
 
 
 def _compared(job: Job, variants: list[Variant]) -> list[parity.Certificate]:

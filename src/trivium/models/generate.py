@@ -38,6 +38,19 @@ def generate(
     heard: Heard | None = None,
 ) -> list[str]:
     """The next turn of every prompt (token ids), without special tokens; `heard` follows a single prompt's."""
+    found = continuations(model, tokenizer, prompts, max_new_tokens, sampling, heard)
+    return [text.strip() for text in tokenizer.batch_decode(found, skip_special_tokens=True)]
+
+
+def continuations(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[list[int]],
+    max_new_tokens: int,
+    sampling: Sampling = GREEDY,
+    heard: Heard | None = None,
+) -> Any:
+    """The same as token ids (B, longest): each row has its stop token, and padding after it."""
     import torch
 
     longest, pad = max(map(len, prompts)), tokenizer.pad_token_id
@@ -53,7 +66,7 @@ def generate(
             streamer=_Listener(heard) if heard else None,
             **sampling.options(),
         )
-    return [text.strip() for text in tokenizer.batch_decode(found[:, longest:], skip_special_tokens=True)]
+    return found[:, longest:]
 
 
 class _Listener:

@@ -62,7 +62,7 @@ def _weights(config: Config, run: Path, base: str, program: Program, result: Res
         return found
     wanted = replace(config, export=program.wanted(config))
     job = Job(wanted, base, run, run / FOLDER, screen, result.metrics, result.verdicts)
-    exporting.tidy(job, exporting.make(job))
+    exporting.tidy(exporting.make(job)[1])
     made = program.part(run / FOLDER / program.KIND, config)
     if made is None:
         raise ModelError(f"{run / FOLDER / program.KIND} holds nothing that serve={config.serve.name} can serve.")

@@ -340,6 +340,15 @@ def test_a_write_that_fails_is_one_sentence_and_leaves_no_half_checkpoint(random
     run(configured(adapter=FullAdapter(), save_steps=2), random_model, prepared, tmp_path)
 
 
+def test_a_training_gives_its_memory_back_whether_it_ends_well_or_not(random_model, prepared, tmp_path):
+    run(configured(max_steps=1), random_model, prepared, tmp_path / "first")
+    before = mx.get_active_memory()
+    run(configured(max_steps=1, total_batch_size=4), random_model, prepared, tmp_path / "second")
+    with pytest.raises(Interrupted) as kept:
+        run(configured(), random_model, prepared, tmp_path / "third", Watch(2, terminate))
+    assert mx.get_active_memory() <= before + 4096 and kept.value.exit_code == 1
+
+
 def test_data_without_a_token_to_learn_is_a_data_error(random_model, prepared, tmp_path):
     config = configured()
     config.model.max_length = 8

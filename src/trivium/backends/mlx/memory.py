@@ -25,7 +25,7 @@ def peak() -> dict[str, float]:
 
 @contextmanager
 def measured(config: Config) -> Iterator[None]:
-    """Count the peak from here on, turn running out of memory into a sentence, and give everything back at the end."""
+    """Count the peak from here on, and turn running out of memory into a sentence."""
     mx.reset_peak_memory()
     try:
         yield
@@ -37,8 +37,6 @@ def measured(config: Config) -> Iterator[None]:
             f"{config.hardware.per_device_train_batch_size}; the total batch stays {config.method.total_batch_size}) or "
             "model.max_length, set hardware.gradient_checkpointing=true, or train on a quantised base with adapter=qlora."
         ) from error
-    finally:
-        mx.clear_cache()
 
 
 def rest(seconds: float, share: float) -> None:

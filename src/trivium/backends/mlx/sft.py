@@ -11,6 +11,7 @@ from trivium.backends.best import Best
 from trivium.backends.corpus import Corpus, checkpoint_key, gather
 from trivium.backends.interrupt import graceful_stop
 from trivium.backends.lines import BEST, CHECKPOINTS, Progress
+from trivium.backends.memory import freed
 from trivium.backends.mlx import chance
 from trivium.backends.mlx.batches import Examples
 from trivium.backends.mlx.learner import Learner
@@ -29,6 +30,7 @@ from trivium.tracking import Recorder
 logger = logging.getLogger(__name__)
 
 
+@freed(mx.clear_cache)
 def train(
     config: Config,
     base: str,

@@ -1,16 +1,14 @@
 """Looks at a model in training, of which the training knows nothing; and what a training leaves behind in memory."""
 
-import gc
 import shutil
-import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
 from transformers import TrainerCallback
 
+from trivium.backends import memory
 from trivium.errors import Pruned
 from trivium.evaluation.probe import Watch
 from trivium.evaluation.torch import TorchRespondent
@@ -53,32 +51,11 @@ def undisturbed(model: Any) -> Iterator[None]:
                 module.training = training
 
 
-@contextmanager
-def freed() -> Iterator[None]:
-    """Give a training's memory back when it ends, well or not: its trainer is part of cycles, and a traceback that somebody
-    keeps would hold on to it.
-    """
-    _settle()
-    try:
-        yield
-    except BaseException as error:
-        _forget_frames(error)
-        raise
-    finally:
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+def freed() -> AbstractContextManager[None]:
+    """Give a training's memory back when it ends, that of the card included."""
+    return memory.freed(_empty_cache)
 
 
-@cache
-def _settle() -> None:
-    """Leave what is loaded by now, half a million objects of libraries, out of this and every later collection."""
-    gc.collect()
-    gc.freeze()
-
-
-def _forget_frames(error: BaseException | None) -> None:
-    """Clear what the functions that an error, or its causes, came through still hold."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
+def _empty_cache() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

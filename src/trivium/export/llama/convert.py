@@ -21,6 +21,8 @@ from trivium.models.low_rank import CONFIG, WEIGHTS, read_adapter
 
 DIRECT = ("f32", "f16", "bf16", "q8_0")
 """Types that the converter writes; the others are quantised from a file in the model's own type."""
+_FULL = ("No space left", " requested and ")
+"""How Python, and how NumPy, say that a disk is full."""
 _ROOM = 1 << 20
 """Bytes that are free on a disk which is not full."""
 
@@ -130,7 +132,7 @@ def _run(task: Mapping[str, Any], folder: Path) -> None:
 
 
 def _failure(task: str, code: int, said: str, folder: Path) -> Exception:
-    if "No space left" in said or shutil.disk_usage(folder).free < _ROOM:
+    if any(words in said for words in _FULL) or shutil.disk_usage(folder).free < _ROOM:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     if code == UNKNOWN_TOKENIZER:
         return ModelError(

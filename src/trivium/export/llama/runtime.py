@@ -41,8 +41,14 @@ class LlamaRuntime:
         return list(self._llama.tokenize(text.encode(), add_bos=False, special=True))
 
     def stops(self) -> frozenset[str]:
-        """Every token that llama.cpp takes for the end of an answer, whether the file or their text says so."""
-        return frozenset(self._llama._model.token_get_text(token) for token in self._ends)
+        """Every token that llama.cpp takes for the end of an answer, whether the file or their text says so; but not those
+        between the files of a repository, at which it stops too and which no conversation holds.
+        """
+        from llama_cpp import llama_vocab_fim_pad, llama_vocab_fim_rep, llama_vocab_fim_sep
+
+        vocabulary = self._llama._model.vocab
+        between = {marker(vocabulary) for marker in (llama_vocab_fim_pad, llama_vocab_fim_rep, llama_vocab_fim_sep)}
+        return frozenset(self._text(token) for token in self._ends - between)
 
     def greedy(self, ids: Sequence[int], max_new_tokens: int) -> list[int]:
         """The likeliest continuation."""
