@@ -22,6 +22,7 @@ gguf: $(GGUF)
 $(GGUF): $(STAMP)
 	CMAKE_ARGS="-DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_CURL=OFF" \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(LOCK) -e '.[gguf]'
+	$(BIN)/python -c "from pathlib import Path; from trivium.export.llama import source; source.find(Path('data/cache'))"
 	@touch $(GGUF)
 
 demo: setup

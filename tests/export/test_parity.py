@@ -1,7 +1,7 @@
 """A certificate passes what answers alike, and names what does not: template, tokens, stops, distributions, likeliest."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +71,34 @@ def test_other_tokens_are_found(runtime: TorchRuntime) -> None:
     assert found.tokens == 0 and "other tokens" in found.reasons[0]
 
 
+def test_stops_of_other_formats_do_no_harm_unless_an_answer_holds_them(runtime: TorchRuntime) -> None:
+    assert certificate(runtime, Changed(runtime, stops=lambda: runtime.stops() | {"<|im_end|>"})).passed
+    said = runtime.greedy(runtime.tokenize(runtime.render([{"role": "user", "content": "Good morning."}], True)), 8)
+    word = runtime.tokenizer.convert_ids_to_tokens(said[0])
+    if runtime.tokenize(word) == [said[0]]:
+        assert not certificate(runtime, Changed(runtime, stops=lambda: runtime.stops() | {word})).stops
+
+
+def test_a_form_that_is_nearer_to_the_untuned_model_is_found(runtime: TorchRuntime, tmp_path: Path) -> None:
+    """However coarse it may be: a slight change of the weights stays below the limits of low precisions."""
+    shape = "llama_untied" if runtime.tokenizer.bos_token else "qwen2"
+    shapes.make(shape, tmp_path, hidden=64)
+    model = ModelConfig(path=str(tmp_path))
+    base = load_base(model, HardwareConfig(), str(tmp_path))
+    base.get_input_embeddings().weight.data.mul_(1.03)
+    untuned = TorchRuntime(base, runtime.tokenizer)
+    asked = battery.conversations(runtime.tokenizer)
+    seen = observe(runtime, asked, [turns for turns, ask in asked if ask][:4], SETTINGS)
+
+    def certified(form: TorchRuntime) -> Certificate:
+        variant = Variant("form", "q2_k", (), lambda: nullcontext(form))
+        return certify(variant, parity.beside(seen, untuned), SETTINGS, Path("."))
+
+    assert certified(runtime).passed
+    (reason,) = certified(untuned).reasons
+    assert "nearer to the untuned model" in reason
+
+
 def test_another_stop_is_found(runtime: TorchRuntime) -> None:
     (reason,) = certificate(runtime, Changed(runtime, stops=lambda: frozenset({"</s>"}))).reasons
     assert "stops at </s>" in reason
@@ -94,8 +122,7 @@ def test_a_value_that_is_no_number_does_not_pass(runtime: TorchRuntime) -> None:
 @given(st.lists(st.floats(-8, 8), min_size=3, max_size=3), st.lists(st.floats(-8, 8), min_size=3, max_size=3))
 def test_the_divergence_is_kullback_and_leiblers(a: list[float], b: list[float]) -> None:
     p, q = (np.array([row]) - np.log(np.exp(row).sum()) for row in (a, b))
-    asked = parity.Asked([], "", [], [], p.astype(np.float32))
-    kl, _ = parity._divergence(asked, q.astype(np.float32))
+    kl, _ = parity._divergence(p.astype(np.float32), q.astype(np.float32))
     expected = sum(np.exp(x) * (x - y) for x, y in zip(p[0], q[0], strict=True))
     assert kl[0] == pytest.approx(expected, abs=1e-4)
 
@@ -104,8 +131,8 @@ def test_a_near_tie_may_go_either_way_and_a_clear_choice_may_not() -> None:
     near, clear = (np.log(np.array([row], np.float32)) for row in ([0.41, 0.4, 0.19], [0.6, 0.21, 0.19]))
     other = np.log(np.array([[0.4, 0.41, 0.19]], np.float32))
     tie = LIMITS["q8_0"].tie
-    assert [bool(parity._divergence(parity.Asked([], "", [], [], p), other, tie)[1][0]) for p in (near, clear)] == [True, False]
-    assert not parity._divergence(parity.Asked([], "", [], [], near), other, LIMITS["exact"].tie)[1][0]
+    assert [bool(parity._divergence(p, other, tie)[1][0]) for p in (near, clear)] == [True, False]
+    assert not parity._divergence(near, other, LIMITS["exact"].tie)[1][0]
 
 
 def test_rows_of_padding_in_the_vocabulary_do_not_count(runtime: TorchRuntime) -> None:

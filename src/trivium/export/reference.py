@@ -59,6 +59,13 @@ def tuned(job: Job) -> Iterator[TorchRuntime]:
 
 
 @contextmanager
+def untuned(job: Job) -> Iterator[TorchRuntime]:
+    """The model that training began with."""
+    config = job.config
+    yield TorchRuntime(load_base(config.model, config.hardware, job.base), load_tokenizer(config.model, job.base))
+
+
+@contextmanager
 def whole(job: Job, folder: Path) -> Iterator[TorchRuntime]:
     """A model directory, with its own template."""
     from dataclasses import replace

@@ -137,6 +137,8 @@ def _compared(job: Job, variants: list[Variant]) -> list[parity.Certificate]:
     with job.screen.bar("asking the reference"), reference.tuned(job) as runtime:
         questions = battery.prompts(job, runtime.tokenizer, settings.prompts)
         seen = parity.observe(runtime, battery.conversations(runtime.tokenizer), questions, settings)
+    with job.screen.bar("asking the untuned model"), reference.untuned(job) as runtime:
+        seen = parity.beside(seen, runtime)
     certificates = []
     for variant in variants:
         with job.screen.bar(f"comparing {variant.name}"):

@@ -29,8 +29,11 @@ CHAT_TEMPLATE = (
 SPECIAL_TOKENS = ("<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 MAX_POSITIONS = 512
 
-_WORDS = Regex(r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
-"""Numbers stand alone, three digits at most: `is 412` and a turn that begins with `412` share the token `412`."""
+_WORDS = Regex(
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+"""Numbers stand alone, three digits at most: `is 412` and a turn that begins with `412` share the token `412`. It is Llama 3's
+way of cutting words, which other programs know."""
 
 
 def build(config: TinyBuild, out: Path, progress: Update) -> None:

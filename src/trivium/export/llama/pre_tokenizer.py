@@ -25,7 +25,6 @@ _BYTES, _WORDS_AND_BYTES, _DIGITS = "bytes", "words, bytes", "digits"
 NAMES: dict[tuple[tuple[str, ...], bool], str] = {
     ((_THREE_DIGITS, _BYTES), True): "llama-bpe",
     ((_THREE_DIGITS, _BYTES), False): "smaug-bpe",
-    ((_THREE_DIGITS.removeprefix(f"{_CONTRACTIONS}|"), _BYTES), False): "smaug-bpe",
     ((_ONE_DIGIT, _BYTES), False): "qwen2",
     ((_MARKED, _BYTES), False): "qwen35",
     ((_MANY, _BYTES), False): "gpt-4o",
