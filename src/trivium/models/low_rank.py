@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,13 @@ def read_adapter(folder: Path) -> dict[str, LowRank]:
     return {f"{name}.weight": _low_rank(a, b, config) for name, (a, b) in pairs.items()}
 
 
+def scaling(config: Mapping[str, Any], rank: int) -> float:
+    """What PEFT multiplies B·A with, by an adapter's configuration."""
+    return float(config["lora_alpha"]) / (math.sqrt(rank) if config.get("use_rslora") else rank)
+
+
 def _low_rank(a: Any, b: Any, config: dict[str, Any]) -> LowRank:
-    rank = a.shape[0]  # where rank_pattern is set it is not config["r"]
-    scale = config["lora_alpha"] / (math.sqrt(rank) if config.get("use_rslora") else rank)
+    scale = scaling(config, a.shape[0])  # where rank_pattern is set it is not config["r"]
     return LowRank(b.T.contiguous(), a.T.contiguous(), scale) if config.get("fan_in_fan_out") else LowRank(a, b, scale)
 
 

@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import json
-import math
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any, NamedTuple
 
 from trivium.errors import ConfigError, ModelError
 from trivium.models import load as files
+from trivium.models.low_rank import scaling
+from trivium.models.merge import model_folder
 from trivium.models.quiet import quiet
 from trivium.schema import HardwareConfig, ModelConfig
 
@@ -19,7 +20,6 @@ WAY_OUT = "pip install 'trivium[mlx]'"
 
 _PREFIX = "base_model.model."
 _ENDS = {".lora_A.weight": ".lora_a", ".lora_B.weight": ".lora_b"}
-_WEIGHTS_AND_CONFIG = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model", "*.txt"]
 
 
 class Loaded(NamedTuple):
@@ -84,7 +84,7 @@ def load(model: ModelConfig, path: str, dtype: str | None = None) -> Loaded:
 
     tokenizer = files.load_tokenizer(model, path)
     with quiet(), files.loading(path, "the weights"):
-        folder = _folder(model, path)
+        folder = model_folder(model, path)
         found, config = utils.load_model(folder, lazy=True, model_config=rope_keys(utils.load_config(folder)))
         if dtype is not None:
             found.set_dtype(getattr(mx, dtype))
@@ -111,7 +111,7 @@ def whole_writer(loaded: Loaded, model: ModelConfig, path: str) -> Callable[[Pat
     """
     from mlx.utils import tree_flatten
 
-    folder = _folder(model, path)
+    folder = model_folder(model, path)
     shapes = {name: tuple(tensor.shape) for name, tensor in tree_flatten(loaded.model.parameters())}
     if not shapes.items() <= _shapes(folder).items():
         raise ConfigError(
@@ -188,12 +188,6 @@ def _renamed(name: str) -> str:
     raise ModelError(f"the adapter holds {name}, which is not the LoRA of a linear layer; MLX-LM takes only those.")
 
 
-def scale(adapter_config: Mapping[str, Any]) -> float:
-    """What PEFT multiplies B·A with."""
-    rank = float(adapter_config["r"])
-    return float(adapter_config["lora_alpha"]) / (math.sqrt(rank) if adapter_config.get("use_rslora") else rank)
-
-
 def read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """A PEFT folder's configuration, and its tensors as MLX arrays under PEFT's names.
 
@@ -221,7 +215,7 @@ def apply_adapter(model: Any, peft_folder: Path) -> None:
     Raises `ModelError` when the adapter is of a kind that MLX-LM does not know, or was trained on another model.
     """
     config, tensors = read_adapter(peft_folder)
-    add_lora(model, to_mlx(tensors), scale(config))
+    add_lora(model, to_mlx(tensors), scaling(config, int(config["r"])))
     model.eval()
 
 
@@ -280,14 +274,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, str):
         return sorted(value)
     raise TypeError(f"{value!r} cannot be written as JSON")
-
-
-def _folder(model: ModelConfig, path: str) -> Path:
-    """Where the files lie; those of a hub id are downloaded into the usual cache."""
-    local = files.local_folder(path)
-    if local is not None:
-        files.require_files(path)
-        return local
-    from huggingface_hub import snapshot_download
-
-    return Path(snapshot_download(path, revision=model.revision, allow_patterns=_WEIGHTS_AND_CONFIG))

@@ -9,6 +9,7 @@ from trivium.errors import ConfigError
 from trivium.models import mlx
 from trivium.models.adapters import attach
 from trivium.models.load import loading
+from trivium.models.low_rank import scaling
 from trivium.models.quiet import quiet
 from trivium.schema import Config, ModelConfig, QloraAdapter
 
@@ -23,7 +24,7 @@ def add_adapter(config: Config, model: Any, base: str) -> dict[str, Any]:
     if isinstance(adapter, QloraAdapter):
         _quantise(model, adapter)
     model.freeze()
-    mlx.add_lora(model, mlx.to_mlx(tensors), mlx.scale(settings), adapter.lora_dropout)
+    mlx.add_lora(model, mlx.to_mlx(tensors), scaling(settings, adapter.r), adapter.lora_dropout)
     return settings
 
 

@@ -17,6 +17,7 @@ from trivium.export.runtime import Variant
 from trivium.models import mlx
 from trivium.models.checks import explained
 from trivium.models.load import ADAPTER_DIR
+from trivium.models.low_rank import scaling
 from trivium.models.merge import model_folder
 from trivium.models.quiet import quiet
 from trivium.models.shards import Entry, shards
@@ -77,7 +78,7 @@ def write_adapter(peft: Path, merged: Path, out: Path) -> None:
     renamed = {name: mx.contiguous(tensor) for name, tensor in mlx.to_mlx(tensors).items()}
     mx.save_safetensors(str(out / WEIGHTS), renamed, {"format": "mlx"})
     keys = sorted({_IN_LAYER.sub("", name.rpartition(".")[0]) for name in renamed})
-    parameters = {"rank": config["r"], "scale": mlx.scale(config), "dropout": 0.0, "keys": keys}
+    parameters = {"rank": config["r"], "scale": scaling(config, config["r"]), "dropout": 0.0, "keys": keys}
     settings = {"fine_tune_type": "lora", "num_layers": _count_layers(merged), "lora_parameters": parameters}
     hf_config.write(out / CONFIG, settings)
 
