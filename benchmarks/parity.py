@@ -47,9 +47,7 @@ def main() -> int:
     rows = zip(*(report["forms"] for report in reports.values()), strict=True)
     for forms in rows:
         print(f"| {forms[0]['name']} | {' | '.join(map(_cell, forms))} |")
-    print(
-        "\nmean divergence in nats a token, and how often the likeliest token agrees; templates, tokens and stops agree unless told"
-    )
+    print("\nmean divergence (nats a token), agreement on the likeliest token; templates, tokens and stops agree unless told")
     return 0 if all(report["passed"] for report in reports.values()) else 3
 
 

@@ -64,9 +64,10 @@ def _choice_problems(override: str, config_dir: Path | None) -> Iterator[str]:
     group, _, option = override.partition("=")
     group = group.lstrip("+~").split("@")[0]
     known = options(group, config_dir)
-    for name in option.strip("[]").split(",") if option.startswith("[") else [option]:
-        if name and name.strip() not in known:
-            yield f"{group}={option}: no option {name.strip()}; {nearest(name.strip(), known)}"
+    several = option.startswith("[")
+    for name in map(str.strip, option.strip("[]").split(",")) if several else [option]:
+        if name and name not in known:
+            yield f"{group}={option}: no such option{f' as {name}' if several else ''}; {nearest(name, known)}"
 
 
 def _composed(overrides: list[str], config_dir: Path | None) -> tuple[dict[str, Any], list[str]]:

@@ -111,7 +111,7 @@ def test_the_whole_model_under_a_modelfile(place, config_of):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", SHAPES[1:])
+@pytest.mark.parametrize("shape", [pytest.param(SHAPES[1], marks=pytest.mark.long), *SHAPES[2:]])
 def test_every_shape_renders_stops_and_answers_as_the_reference(place, config_of, shape):
     job = job_of(place, config_of, shape, "export.ollama.type=f16")
     found = certificate(job, exported(job)[2])
@@ -143,7 +143,6 @@ def test_the_adapter_over_the_base(place, config_of):
     [
         ("<|user|>{{ .Content }}", "<|user|> {{ .Content }}", "rendered differently"),
         ("{{ if not $asked }}<|end|>{{ end }}", "", "rendered differently"),
-        ('"""\nPARAMETER', '"""\nPARAMETER stop "."\nPARAMETER', "it stops at"),
     ],
 )
 def test_a_damaged_modelfile_is_found(place, config_of, old, new, says):
@@ -230,8 +229,11 @@ def test_a_template_of_ones_own(place, config_of, tmp_path):
     assert text.startswith("<|im_start|>system\nYou help.<|im_end|>\n<|im_start|>user\nWho?")
 
 
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("phi3", "gemma2", "mistral", "thinking")]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["phi3", "gemma2", "gemma3", "llama2", "mistral", "thinking"])
+@pytest.mark.parametrize("name", ["gemma3", "llama2", *LONG])
 def test_formats_of_others_pass_the_certificate(tmp_path, config_of, name):
     file = tmp_path / "own.jinja"
     file.write_text(FORMATS[name], encoding="utf-8")
