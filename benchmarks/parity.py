@@ -47,6 +47,8 @@ def main() -> int:
     rows = zip(*(report["forms"] for report in reports.values()), strict=True)
     for forms in rows:
         print(f"| {forms[0]['name']} | {' | '.join(map(_cell, forms))} |")
+    untuned = " | ".join(f"{report['forms'][0]['kl_untuned']:.1e}" for report in reports.values())
+    print(f"| the untuned model | {untuned} |")
     print("\nmean divergence (nats a token), agreement on the likeliest token; templates, tokens and stops agree unless told")
     return 0 if all(report["passed"] for report in reports.values()) else 3
 
