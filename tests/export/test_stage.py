@@ -5,11 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from trivium.artifact import receipt, seal
+from trivium.errors import ConfigError
+from trivium.schema import Config
 
 SMALL = (
     "arms=null",
@@ -124,7 +127,9 @@ def test_what_failed_is_not_exported_by_mistake(run: Path) -> None:
         (("export=gguf", "export.gguf.types=[q9_9]"), "q8_0"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_trained(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
-    done = trivium(tmp_path, *SMALL, *words)
-    assert done.returncode == 2 and said in done.stderr
-    assert not (tmp_path / "outputs").exists()
+def test_mistakes_are_told_before_anything_is_trained(
+    config_of: Callable[..., Config], words: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(ConfigError) as found:
+        config_of(*SMALL, *words)
+    assert said in str(found.value)
