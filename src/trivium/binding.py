@@ -147,8 +147,9 @@ def _range_problems(value: Any, rules: Mapping[str, Any], path: str) -> Iterator
         if isinstance(item, float) and not math.isfinite(item):
             yield f"{path}: set to {item}; allowed: a finite number{_range_text(rules)}."
         elif "choices" in rules and item not in rules["choices"]:
-            hint = _close(str(item), sorted(rules["choices"]))
-            yield f"{path}: set to {item!r}; allowed: {', '.join(rules['choices'])}{'; ' + hint if hint else '.'}"
+            allowed = [str(choice) for choice in rules["choices"]]
+            hint = _close(str(item), sorted(allowed))
+            yield f"{path}: set to {item!r}; allowed: {', '.join(allowed)}{'; ' + hint if hint else '.'}"
         elif isinstance(item, int | float) and not all(_BOUNDS[r][1](item, rules[r]) for r in _BOUNDS if r in rules):
             yield f"{path}: set to {item}; allowed:{_range_text(rules)}."
 

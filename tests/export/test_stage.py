@@ -125,6 +125,9 @@ def test_what_failed_is_not_exported_by_mistake(run: Path) -> None:
         (("export.hub.push=true",), "add hub to export"),
         (("export=hub", "export.hub.push=true", "export.hub.repo=nobody"), "export.hub.repo: set to 'nobody'"),
         (("export=gguf", "export.gguf.types=[q9_9]"), "q8_0"),
+        (("export=mlx", "export.mlx.bits=[3]"), "allowed: 4, 8"),
+        (("export=lmstudio", "export.lmstudio.publisher=../../out"), "no slashes"),
+        (("adapter=full", "export=[adapter,gguf_lora,merged]"), "export=[adapter,gguf_lora] exports an adapter"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_trained(

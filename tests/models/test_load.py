@@ -152,3 +152,9 @@ def test_tuned_weights_come_from_the_run(folder, tmp_path):
     (run / "adapter" / "adapter_model.safetensors").unlink()
     with pytest.raises(ModelError, match=r"has no \.safetensors weights"):
         load_tuned(model, hardware, str(folder), run)
+
+
+def test_a_chat_template_that_is_no_jinja_is_told_with_its_line(random_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.jinja").write_text("{% for m in messages %}\n{{")
+    with pytest.raises(ModelError, match=r"bad\.jinja is no Jinja.*line 2"):
+        load_tokenizer(ModelConfig(chat_template=str(tmp_path / "bad.jinja")), str(random_model))

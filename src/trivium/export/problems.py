@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from importlib.util import find_spec
 
-from trivium.schema import Config
+from trivium.schema import Config, FullAdapter
 
 PACKAGES = {"gguf": ("llama_cpp", ("gguf", "gguf_lora", "ollama", "lmstudio")), "mlx": ("mlx_lm", ("mlx",))}
 """By extra: the package that it brings, and the kinds that need it."""
@@ -23,6 +23,13 @@ def problems_in(config: Config) -> Iterator[str]:
         yield f"{words} is not among stages=[{','.join(config.stages)}]; add export to the stages."
     elif "train" not in config.stages and config.from_run is None:
         yield f"{words} without training: name a finished run with from_run=<its folder>, or leave stages out."
+    publisher = export.lmstudio.publisher
+    if not publisher.strip() or publisher.startswith(".") or any(c in publisher for c in "/\\\0\n"):
+        yield f"export.lmstudio.publisher: set to {publisher!r}; a folder's name: no slashes, no dot at the start."
+    without: list[str] = [kind for kind in ("adapter", "gguf_lora") if kind in asked]
+    without += ["ollama"] if "ollama" in asked and export.ollama.source == "adapter" else []
+    if without and isinstance(config.adapter, FullAdapter):
+        yield f"export=[{','.join(without)}] exports an adapter, and adapter=full has none; take merged, gguf or mlx."
     for extra, (package, kinds) in PACKAGES.items():
         if (lacking := [kind for kind in kinds if kind in asked]) and find_spec(package) is None:
             yield f"export=[{','.join(lacking)}] needs {package}; run pip install 'trivium[{extra}]', or leave it out."

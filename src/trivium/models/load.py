@@ -100,6 +100,19 @@ def _set_chat_template(tokenizer: Any, model: ModelConfig, path: str) -> None:
         tokenizer.chat_template = file.read_text(encoding="utf-8")
     if tokenizer.chat_template is None:
         raise ModelError(f"{path}: the tokenizer has no chat template; name a Jinja file with model.chat_template=….")
+    _require_template(tokenizer, model.chat_template or path)
+
+
+def _require_template(tokenizer: Any, place: str) -> None:
+    """Raise `ModelError` for a chat template that is no Jinja."""
+    from jinja2 import TemplateError, TemplateSyntaxError
+
+    try:
+        tokenizer.apply_chat_template([{"role": "user", "content": "?"}], tokenize=False)
+    except TemplateSyntaxError as error:
+        raise ModelError(f"the chat template of {place} is no Jinja: {error.message}, line {error.lineno}; mend it.") from error
+    except TemplateError:
+        pass  # it refuses this conversation, which others may not be like
 
 
 def local_folder(path: str) -> Path | None:

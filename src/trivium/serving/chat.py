@@ -1,5 +1,6 @@
 """`task=chat`: a conversation in the terminal with a finished run, the base model answering beside the tuned one."""
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -33,6 +34,8 @@ def chat(config: Config, run: Path) -> None:
     talk = Chat(who, replace(config.talk, system=system), View(_console()))
     talk.greet(run)
     typed = sys.stdin.isatty()
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
     with suppress(KeyboardInterrupt):
         for line in _typed() if typed else sys.stdin:
             if not talk.hear(line.strip(), echo=not typed):

@@ -84,7 +84,10 @@ def running(name: str, command: Sequence[str], log: Path) -> Iterator[Child]:
 
 
 def _environment() -> dict[str, str]:
-    """Everything that is served lies here; no server needs the Hub."""
+    """Everything that is served lies here; no server needs the Hub, but some look into its cache, which must be there."""
+    from huggingface_hub import constants
+
+    Path(constants.HF_HUB_CACHE).mkdir(parents=True, exist_ok=True)
     return {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", **os.environ}
 
 
