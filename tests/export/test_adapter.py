@@ -66,7 +66,9 @@ def test_a_base_that_only_this_run_has_is_told(config_of: ConfigOf, tmp_path: Pa
 
 
 def test_a_run_that_trained_every_weight_has_none(config_of: ConfigOf, tmp_path: Path) -> None:
-    (tmp_path / "run" / "model").mkdir(parents=True)
-    job = job_of(config_of(*SETTINGS, "adapter=full"), tmp_path, tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"export=\[adapter\] exports an adapter, and adapter=full has none"):
+        config_of(*SETTINGS, "adapter=full")
+    (tmp_path / "run" / "model").mkdir(parents=True)  # as if someone had taken the adapter's folder away
+    job = job_of(config_of(*SETTINGS), tmp_path, tmp_path / "run")
     with pytest.raises(ConfigError, match=r"export=adapter: this run trained every weight .* take export=merged"):
         make(job, "adapter", {})
