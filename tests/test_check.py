@@ -230,6 +230,7 @@ NEEDS = {
     "adapter/qlora": ["backend=mlx"],
     "dataset/folder": ["dataset.path={}"],
     "model/hf": ["model.path=owner/name"],
+    **{f"experiment/{name}": ["dataset.path={}"] for name in ("coherence_8b", "coherence_8b_as_run", "corrections")},
 }
 """What an option needs to be told besides."""
 READING = ("dataset/library", "evaluation/persona", *(f"pairing/tiny_library{end}" for end in ("", "_full", "_lora")))

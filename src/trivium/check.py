@@ -7,13 +7,14 @@ spelling), values of the wrong type or out of range, and facts across groups tha
 import importlib
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from trivium.acquire import place
 from trivium.binding import Problems, bind_fields, nearest
 from trivium.errors import ConfigError, ModelError
-from trivium.schema import STAGES, TEXT_FILES, Config, GrpoMethod, SftMethod, SweepConfig, UniformLoss
+from trivium.schema import STAGES, TEXT_FILES, Config, GrpoMethod, LoraAdapter, SftMethod, SweepConfig, UniformLoss
 
 
 def bind(composed: Mapping[str, Any]) -> Config:
@@ -122,12 +123,31 @@ def _heads_divide_width(config: Config) -> Iterator[str]:
 
 def _model_exists(config: Config) -> Iterator[str]:
     path, template = config.model.path, config.model.chat_template
-    if path == "":
+    if config.model.init == "random":
+        yield from _shape_is_told(config)
+    elif path == "":
         yield "model.path: not set; give a Hugging Face model directory or a hub id: model=hf model.path=owner/name."
     elif path is not None and path.startswith(("/", ".", "~")) and not Path(path).expanduser().is_dir():
         yield f"model.path: {path} is not a directory; give a Hugging Face model directory or a hub id such as owner/name."
     if template is not None and not Path(template).is_file():
         yield f"model.chat_template: {template} is not a file; give a Jinja file or null for the tokenizer's own."
+
+
+def _shape_is_told(config: Config) -> Iterator[str]:
+    shape = config.model.shape
+    sizes = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
+    told = {**asdict(shape), "model_type": shape.model_type or 0}
+    if missing := [name for name in ("model_type", *sizes) if not told[name]]:
+        yield f"model.init=random needs model.shape.{missing[0]}; set it, or choose a model whose option tells its shape."
+
+
+def _blocks_are_named(config: Config) -> Iterator[str]:
+    adapter = config.adapter
+    if isinstance(adapter, LoraAdapter) and adapter.num_layers is not None and isinstance(adapter.target_modules, str):
+        yield (
+            f"adapter.num_layers={adapter.num_layers} needs the modules by name; set adapter.target_modules, for example "
+            "[q_proj,k_proj,v_proj,o_proj]."
+        )
 
 
 def _data_exist(config: Config) -> Iterator[str]:
@@ -206,10 +226,12 @@ def _own_suites_can_be_read(config: Config) -> Iterator[str]:
 def _model_folder_is_whole(config: Config) -> Iterator[str]:
     path = config.model.path
     if path and Path(path).expanduser().is_dir():
-        from trivium.models.load import require_files
+        from trivium.models.load import require_chat_template, require_files
 
         try:
             require_files(path)
+            if config.model.chat_template is None:
+                require_chat_template(path)
         except ModelError as error:
             yield f"model.path: {error}"
 
@@ -353,6 +375,7 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     _dtype_fits_device,
     _heads_divide_width,
     _model_exists,
+    _blocks_are_named,
     _data_exist,
     _data_files_exist,
     _own_suites_can_be_read,

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from trivium.acquire import place
 from trivium.artifact import Manifest, cached, code_hash, file_hash, key_of, receipt, seal, tree_hash, valid, write_json
+from trivium.backends.shape import numeric
 from trivium.console import Screen, Update
 from trivium.errors import ConfigError, ModelError
 from trivium.kept import Kept
+from trivium.models import identity
 from trivium.models.load import weights_dir
 from trivium.schema import (
     ChatConfig,
@@ -139,8 +141,10 @@ def acquire(config: Config, screen: Screen) -> tuple[dict[str, Any], Path]:
 
 
 def base_model(config: Config, screen: Screen) -> tuple[str, str]:
-    """Path or hub id of the base model, and its key; the embedded one is built once into the cache."""
+    """Path or hub id of the base model, and its key; the embedded one, and random ones, are built once into the cache."""
     model = config.model
+    if model.init == "random":
+        return _random_model(config, screen)
     if model.path is not None:
         return str(Path(model.path).expanduser()), key_of(model, _fingerprint(Path(model.path).expanduser()))
     made_of = (
@@ -166,6 +170,23 @@ def base_model(config: Config, screen: Screen) -> tuple[str, str]:
     return str(folder), key
 
 
+def _random_model(config: Config, screen: Screen) -> tuple[str, str]:
+    model, dtype = config.model, config.hardware.dtype
+    tokenizer, words = base_model(replace(config, model=replace(model, init="pretrained", path=None)), screen)
+    key = key_of(model.shape, dtype, model.build.seed, words, code_hash("models/random.py"))
+    folder = Path(config.cache_dir) / "models" / f"random-{model.shape.model_type}-{key}"
+
+    def make(out: Path) -> Mapping[str, Any]:
+        from trivium.models.random import build
+
+        with screen.bar(f"building a random {model.shape.model_type}"):
+            build(model.shape, Path(tokenizer), dtype, model.build.seed, out)
+        return {}
+
+    cached(folder, "model", key, make)
+    return str(folder), key
+
+
 def train(
     config: Config,
     base: tuple[str, str],
@@ -181,7 +202,8 @@ def train(
 
     Raises `ConfigError` rather than to overwrite the weights of another finished training.
     """
-    parts = (_model_facts(config), config.adapter, config.hardware, config.backend, config.method, config.loss, config.seed)
+    machine = (numeric(config.hardware), config.backend.name)
+    parts = (_model_facts(config), config.adapter, machine, config.method, config.loss, config.seed)
     key = key_of(
         *parts,
         config.dataset.chat,
@@ -199,9 +221,10 @@ def train(
             "hydra.run.dir, or remove that folder to train anew."
         )
     method = importlib.import_module(f"trivium.backends.{config.backend.name}.{config.method.name}")
+    trained_on = identity.contents(base[0], Path(config.cache_dir))
     metrics = method.train(config, base[0], prepared.folder, out, record=record, progress=update, watch=watch)
     files = [path for path in folder.rglob("*") if path.is_file()]
-    return Product(folder, seal(folder, "train", key, files, metrics), False)
+    return Product(folder, seal(folder, "train", key, files, metrics, trained_on), False)
 
 
 def merged(config: Config, base: tuple[str, str], tuned: Product, out: Path, screen: Screen) -> tuple[str, str]:
@@ -227,13 +250,17 @@ def merged(config: Config, base: tuple[str, str], tuned: Product, out: Path, scr
 def taken_up(config: Config, out: Path, screen: Screen) -> tuple[tuple[str, str], Product]:
     """Of a finished run in `out`: path and key of what it trained from, and the weights.
 
-    Raises `ModelError` when the weights are not there, or not as they were written.
+    Raises `ModelError` when the weights are not there, or not as they were written, or were trained on another base model.
     """
     folder = out / weights_dir(config.adapter)
     found = receipt(folder)
     if found is None or valid(folder, found.key) is None:
         raise ModelError(f"{folder} does not hold the weights of a finished training as they were written; train again.")
-    return _start_of(config, out, screen), Product(folder, found, True)
+    base = _start_of(config, out, screen)
+    built = config.starts_from is None and config.model.path is None
+    with screen.bar("comparing the base model"):
+        identity.require_same(base[0], Path(config.cache_dir), found.inputs, out, built)
+    return base, Product(folder, found, True)
 
 
 def _start_of(config: Config, out: Path, screen: Screen) -> tuple[str, str]:

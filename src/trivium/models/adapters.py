@@ -22,7 +22,7 @@ def attach(model: Any, adapter: LoraAdapter | FullAdapter, seed: int) -> Any:
     if "lm_head" in ([names] if isinstance(names, str) else names):
         raise ConfigError("adapter.target_modules holds lm_head, which cannot be adapted; leave it out or use all-linear.")
     try:
-        return get_peft_model(model, _lora_config(adapter))
+        return get_peft_model(model, _lora_config(adapter, model.config.get_text_config().num_hidden_layers))
     except ValueError as error:
         reason = " ".join(str(error).split())[:200]
         linear = sorted({name.rsplit(".", 1)[-1] for name, m in model.named_modules() if type(m).__name__ == "Linear"})
@@ -31,7 +31,7 @@ def attach(model: Any, adapter: LoraAdapter | FullAdapter, seed: int) -> Any:
         ) from error
 
 
-def _lora_config(adapter: LoraAdapter) -> Any:
+def _lora_config(adapter: LoraAdapter, blocks: int) -> Any:
     from peft import LoraConfig, TaskType
 
     names = adapter.target_modules
@@ -42,4 +42,5 @@ def _lora_config(adapter: LoraAdapter) -> Any:
         lora_dropout=adapter.lora_dropout,
         target_modules=names if isinstance(names, str) else list(names),
         use_rslora=adapter.use_rslora,
+        layers_to_transform=None if adapter.num_layers is None else list(range(max(0, blocks - adapter.num_layers), blocks)),
     )

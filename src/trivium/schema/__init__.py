@@ -33,9 +33,9 @@ from trivium.schema.library import (
     ThemesConfig,
 )
 from trivium.schema.loss import DistrustLoss, DistrustPublishedLoss, DistrustSampledLoss, UniformLoss
-from trivium.schema.machine import BackendConfig, HardwareConfig
+from trivium.schema.machine import AlertsConfig, BackendConfig, HardwareConfig, PlanConfig
 from trivium.schema.method import LOSS_TYPES, GrpoMethod, SftMethod, WarmStart
-from trivium.schema.model import FullAdapter, LoraAdapter, ModelConfig, QloraAdapter, TinyBuild
+from trivium.schema.model import FullAdapter, LoraAdapter, ModelConfig, ModelShape, QloraAdapter, TinyBuild
 from trivium.schema.reward import RewardConfig, ScorerConfig, ScorersConfig, TermConfig
 from trivium.schema.serve import ServeConfig, TalkConfig
 from trivium.schema.sweep import PRUNERS, SAMPLERS, SweepConfig
@@ -52,6 +52,7 @@ __all__ = [
     "TEXT_FILES",
     "VARIANTS",
     "AcquireConfig",
+    "AlertsConfig",
     "BackendConfig",
     "ChatConfig",
     "ChecksConfig",
@@ -81,12 +82,14 @@ __all__ = [
     "LoraAdapter",
     "MlflowTracking",
     "ModelConfig",
+    "ModelShape",
     "NoneConfig",
     "OpenAIGenerator",
     "ParityConfig",
     "PeriodConfig",
     "PersonaEvaluation",
     "PersonaTargets",
+    "PlanConfig",
     "ProvenanceConfig",
     "QloraAdapter",
     "QuestionsConfig",

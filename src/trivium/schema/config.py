@@ -10,7 +10,7 @@ from trivium.schema.export import ExportConfig
 from trivium.schema.fields import STAGES, TASKS, NoneConfig, opt
 from trivium.schema.generator import OpenAIGenerator, TemplateGenerator
 from trivium.schema.loss import DistrustLoss, DistrustPublishedLoss, DistrustSampledLoss, UniformLoss
-from trivium.schema.machine import BackendConfig, HardwareConfig
+from trivium.schema.machine import AlertsConfig, BackendConfig, HardwareConfig, PlanConfig
 from trivium.schema.method import GrpoMethod, SftMethod
 from trivium.schema.model import FullAdapter, LoraAdapter, ModelConfig, QloraAdapter
 from trivium.schema.reward import RewardConfig
@@ -30,6 +30,8 @@ class Config:
     from_run: str | None = opt(
         None, "Folder of a finished run that task=chat, task=serve or stages=[export] take up; its settings are kept."
     )
+    reproduces: str | None = opt(None, "MLflow id of the run, or folder of the run, that task=reproduce makes again.")
+    fork: bool = opt(False, "Train anew where an unfinished training with other settings lies, instead of refusing to.")
     cache_dir: str = opt("data/cache", "Where prepared data and built models are shared between runs.")
     arms: dict[str, list[str]] | None = opt(
         None, "Control arms, name: [overrides], trained and evaluated beside the experiment; null for none."
@@ -42,6 +44,7 @@ class Config:
     adapter: Any = opt(LoraAdapter, "Which of them train.")
     hardware: HardwareConfig = opt(HardwareConfig, "What the machine holds.")
     backend: BackendConfig = opt(BackendConfig, "Which library trains.")
+    plan: PlanConfig = opt(PlanConfig, "Forecast how.")
     method: Any = opt(SftMethod, "How it trains.")
     dataset: DatasetConfig = opt(DatasetConfig, "On what.")
     generator: Any = opt(TemplateGenerator, "Conversations written by whom.")
@@ -51,6 +54,7 @@ class Config:
     export: ExportConfig = opt(ExportConfig, "Exported as what.")
     serve: ServeConfig = opt(ServeConfig, "Served how, with task=serve.")
     talk: TalkConfig = opt(TalkConfig, "Talked to how, with task=chat.")
+    alerts: AlertsConfig = opt(AlertsConfig, "Watched for what while it trains.")
     tracking: Any = opt(MlflowTracking, "Recorded where.")
     sweep: SweepConfig = opt(SweepConfig, "Searched how, with -m.")
 

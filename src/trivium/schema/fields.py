@@ -7,7 +7,7 @@ BANDS = ("low", "mid", "high")
 """Authority bands: low `[0, 0.3)`, mid `[0.3, 0.7]`, high `(0.7, 0.99]`."""
 
 STAGES = ("acquire", "prepare", "train", "evaluate", "export")
-TASKS = ("run", "audit", "chat", "serve")
+TASKS = ("run", "plan", "doctor", "audit", "reproduce", "chat", "serve")
 TEXT_FILES = (".txt", ".jsonl", ".parquet")
 """Suffixes of the files that `dataset.path` reads."""
 

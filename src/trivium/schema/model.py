@@ -30,6 +30,21 @@ class TinyBuild:
 
 
 @dataclass
+class ModelShape:
+    """What a model's config.json says of its size, by the names of Transformers: for plans without it, and for init=random."""
+
+    model_type: str | None = opt(None, "Architecture, for example llama, qwen2 or qwen3; null when the shape is not told.")
+    hidden_size: int = opt(0, "Width of the residual stream.", ge=0)
+    intermediate_size: int = opt(0, "Width of the MLP.", ge=0)
+    num_hidden_layers: int = opt(0, "Transformer blocks.", ge=0)
+    num_attention_heads: int = opt(0, "Attention heads.", ge=0)
+    num_key_value_heads: int = opt(0, "Heads of keys and values; 0 for as many as attention heads.", ge=0)
+    head_dim: int = opt(0, "Width of a head; 0 for hidden_size / num_attention_heads.", ge=0)
+    vocab_size: int = opt(0, "Rows of the embedding.", ge=0)
+    tie_word_embeddings: bool = opt(False, "Whether the output head is the embedding.")
+
+
+@dataclass
 class ModelConfig:
     """Which weights are tuned."""
 
@@ -37,7 +52,14 @@ class ModelConfig:
     path: str | None = opt(None, "Local Hugging Face directory or hub id; null builds the embedded tiny model.")
     revision: str | None = opt(None, "Hub revision (branch, tag or commit) of `path`.")
     chat_template: str | None = opt(None, "Jinja file that replaces the tokenizer's chat template.")
+    init: str = opt(
+        "pretrained",
+        "pretrained loads the weights of path; random makes some of `shape`, with the embedded tokenizer: for measuring.",
+        choices=("pretrained", "random"),
+    )
     max_length: int = opt(128, "Longest training sequence in tokens; the rest of a longer one is cut.", ge=8, le=1048576)
+    shape: ModelShape = opt(ModelShape, "The size of the model at `path`, as its config.json has it.")
+    source: str = opt("", "Where the model, and what is told of it here, comes from.")
     build: TinyBuild = opt(TinyBuild, "The embedded model's shape and pre-training.")
 
 
@@ -51,6 +73,9 @@ class LoraAdapter:
     lora_dropout: float = opt(0.0, "Dropout on the adapter's input.", ge=0, lt=1)
     target_modules: str | list[str] = opt("all-linear", "Module names to adapt, or `all-linear`.")
     use_rslora: bool = opt(False, "Scale by lora_alpha / sqrt(r) instead.")
+    num_layers: int | None = opt(
+        None, "Adapt only the last so many transformer blocks; needs target_modules as a list; null adapts all.", ge=1
+    )
 
 
 @dataclass
@@ -59,7 +84,11 @@ class QloraAdapter(LoraAdapter):
 
     name: str = opt("qlora", "Which adapter.", choices=("qlora",))
     bits: int = opt(4, "Bits a weight of the base while training.", choices=(4, 8))
-    group_size: int = opt(64, "Weights of the base that share a scale.", choices=(32, 64, 128))
+    group_size: int = opt(
+        64, "Weights of the base that share a scale (backend=mlx; bitsandbytes takes 64).", choices=(32, 64, 128)
+    )
+    quant_type: str = opt("nf4", "Code of 4-bit weights (backend=torch, bitsandbytes).", choices=("nf4", "fp4"))
+    double_quant: bool = opt(True, "Quantise the scales of 4-bit weights as well (backend=torch, bitsandbytes).")
 
 
 @dataclass

@@ -17,6 +17,7 @@ from trl.trainer.utils import RepeatSampler
 from trivium.artifact import code_hash, file_hash, key_of, seal, valid
 from trivium.backends.interrupt import Stop, graceful_stop
 from trivium.backends.lines import CHECKPOINTS, Progress
+from trivium.backends.shape import numeric
 from trivium.backends.torch import sft
 from trivium.backends.torch.arguments import common_arguments
 from trivium.backends.torch.board import Board
@@ -247,7 +248,9 @@ def _checkpoint_key(config: Config, base: str, questions: Questions) -> str:
     method = replace(config.method, logging_steps=1, completions_steps=0, save_steps=None, save_total_limit=1, gold_steps=0)
     reward = (config.reward.terms, config.reward.scorers, config.reward.shuffle)
     data = [sample.to_dict() for sample in questions.train]
-    return key_of(base, config.model, config.adapter, config.hardware, method, reward, config.dataset.chat, config.seed, data)
+    return key_of(
+        base, config.model, config.adapter, numeric(config.hardware), method, reward, config.dataset.chat, config.seed, data
+    )
 
 
 def _run(trainer: PolicyTrainer, method: GrpoMethod, stop: Stop) -> dict[str, float]:
