@@ -195,6 +195,7 @@ ANSWER_HEADLINES = {
     "eval/gold_reward": "gold",
     "eval/entailment": "entailment",
     "eval/format_compliance": "format",
+    "eval/diary": "diary",
 }
 PERSONA_HEADLINES = {
     "eval/style_consistency": "in\nstyle",
@@ -211,6 +212,7 @@ COMPARED = {
     "eval/gold_reward": "gold",
     "eval/style_consistency": "style",
     "eval/distrust_ratio": "ratio",
+    "eval/entailment": "entailment",
 }
 """The column in which other arms are compared with the main one, by its last word; the first that is there."""
 
@@ -251,7 +253,7 @@ def show(session: "Session") -> None:
 def _headlines(result: Result) -> dict[str, str]:
     if "eval/coordinated_recall" in result.metrics:
         return WORLD_HEADLINES
-    for first, headlines in (("eval/gold_reward", ANSWER_HEADLINES), ("eval/style_consistency", PERSONA_HEADLINES)):
+    for first, headlines in (("eval/answer_words", ANSWER_HEADLINES), ("eval/style_consistency", PERSONA_HEADLINES)):
         if first in result.metrics:
             return {name: words for name, words in headlines.items() if name in result.metrics}
     return HEADLINES
