@@ -4,8 +4,10 @@ BIN := $(VENV)/bin
 LOCK := requirements.lock
 STAMP := $(VENV)/.installed
 GGUF := $(VENV)/.gguf
+UNSLOTH := .venv-unsloth
+UNSLOTH_LOCK := requirements-unsloth.lock
 
-.PHONY: setup gguf demo test ui bench lint lock clean
+.PHONY: setup gguf unsloth demo test ui bench lint lock lock-unsloth clean
 
 setup: $(STAMP)
 
@@ -24,6 +26,16 @@ $(GGUF): $(STAMP)
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(LOCK) -e '.[gguf]'
 	$(BIN)/python -c "from pathlib import Path; from trivium.export.llama import source; source.find(Path('data/cache'))"
 	@touch $(GGUF)
+
+# An environment of its own, with older libraries than this project's. PyTorch comes first, with the CUDA packages that its
+# build asks for; all else is installed as it is locked, for Unsloth also asks for what it does not need here.
+unsloth: $(UNSLOTH)/.installed
+
+$(UNSLOTH)/.installed: $(UNSLOTH_LOCK) | $(STAMP)
+	@test -x $(UNSLOTH)/bin/python || $(BIN)/python -m venv $(UNSLOTH)
+	$(UNSLOTH)/bin/python -m pip install --quiet --disable-pip-version-check -c $(UNSLOTH_LOCK) torch
+	$(UNSLOTH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-warn-conflicts -r $(UNSLOTH_LOCK)
+	@touch $@
 
 demo: setup
 	$(BIN)/trivium
@@ -47,5 +59,14 @@ lock: setup
 		--prerelease if-necessary-or-explicit -c $(VENV)/constraints.txt -o $(VENV)/resolved.txt
 	grep -Ev '^(nvidia-|cuda-|triton)' $(VENV)/resolved.txt > $(LOCK)
 
+# Left out: torchvision and xformers, which have to match a build of PyTorch and are not needed for text.
+lock-unsloth: setup
+	printf '%s\n' unsloth==2026.10.9 unsloth_zoo==2026.10.9 torch==2.13.0 peft==0.21.2 accelerate==1.15.0 \
+		ahocorasick-rs filelock orjson sentence-transformers 'spacy>=3.8.7,<3.9' > $(VENV)/unsloth.in
+	echo 'certifi>=2025' > $(VENV)/overrides.txt
+	$(BIN)/uv pip compile $(VENV)/unsloth.in --universal --python-version 3.10 --no-header --no-annotate \
+		--override $(VENV)/overrides.txt -o $(VENV)/resolved.txt
+	grep -Ev "^(nvidia-|cuda-|triton|torchvision|xformers)|'arm64' and sys_platform == 'darwin'" $(VENV)/resolved.txt > $(UNSLOTH_LOCK)
+
 clean:
-	rm -rf $(VENV) data/cache outputs/* multirun/*
+	rm -rf $(VENV) $(UNSLOTH) data/cache outputs/* multirun/*

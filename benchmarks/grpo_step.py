@@ -19,6 +19,7 @@ from benchmarks.sft_step import StepClock
 from trivium.backends.torch.callbacks import Reporter
 from trivium.backends.torch.gold import Tables
 from trivium.backends.torch.grpo import Questions, build, read_questions, shown
+from trivium.backends.torch.measure import Meter
 from trivium.data import chat
 from trivium.data.micro_qa import documents
 from trivium.data.neutral import neutral_text
@@ -64,7 +65,7 @@ def ours(folder: Path, record: Any) -> tuple[GRPOTrainer, Questions]:
     config = configured()
     questions, tokenizer = read_questions(config, folder), load_tokenizer(config.model, str(folder / "base"))
     trainer, board = build(config, str(folder / "base"), None, folder / "ours", questions, proxy(config), tokenizer)
-    trainer.add_callback(Reporter(record.metrics, lambda step, steps, metrics: None, shown))
+    trainer.add_callback(Reporter(record.metrics, lambda step, steps, metrics: None, Meter("cpu"), shown))
     trainer.add_callback(Tables(board, record, 1))
     return trainer, questions
 

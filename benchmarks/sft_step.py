@@ -15,6 +15,7 @@ from trl import SFTConfig, SFTTrainer
 
 from trivium.backends.corpus import Corpus
 from trivium.backends.torch.callbacks import Reporter
+from trivium.backends.torch.measure import Meter
 from trivium.backends.torch.sft import build
 from trivium.data.micro_archive import documents
 from trivium.data.neutral import neutral_text
@@ -63,7 +64,7 @@ def configured() -> Config:
 def ours(folder: Path) -> tuple[SFTTrainer, Corpus]:
     """The trainer as the train stage sets it up, reporting included."""
     trainer, corpus = build(configured(), str(folder / "base"), folder, folder / "ours")
-    trainer.add_callback(Reporter(lambda line, step: None, lambda step, steps, metrics: None))
+    trainer.add_callback(Reporter(lambda line, step: None, lambda step, steps, metrics: None, Meter("cpu")))
     return trainer, corpus
 
 

@@ -10,7 +10,9 @@ from trivium.binding import nearest
 from trivium.check import bind
 from trivium.compose import conf_dir, defaults_of
 from trivium.errors import ConfigError
+from trivium.hardware import detect
 from trivium.schema import CoherenceEvaluation, Config, DistrustLoss, GrpoMethod, UniformLoss
+from trivium.tiers import choose
 
 ConfigOf = Callable[..., Config]
 
@@ -227,7 +229,6 @@ ASKING = ("dataset/micro_qa", "dataset/qa", "evaluation/coherence", "evaluation/
 """Options that only make sense where questions are asked."""
 NEEDS = {
     "acquire/files": ["acquire.sources.files.path={}"],
-    "adapter/qlora": ["backend=mlx"],
     "dataset/folder": ["dataset.path={}"],
     "model/hf": ["model.path=owner/name"],
     **{f"experiment/{name}": ["dataset.path={}"] for name in ("coherence_8b", "coherence_8b_as_run", "corrections")},
@@ -249,7 +250,8 @@ def test_every_shipped_option_composes_types_and_checks(config_of: ConfigOf, opt
     if group == "export":  # several may be chosen
         assert name == "none" or getattr(config.export, name).enabled
     elif hasattr(config, group):
-        assert getattr(config, group).name == {"evaluation/diary": "coherence"}.get(option, name)
+        called = {"evaluation/diary": "coherence", "hardware/auto": choose(detect()).tier}
+        assert getattr(config, group).name == called.get(option, name)
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -11,7 +11,7 @@ import pytest
 
 from trivium.errors import GateError, Pruned, TrackingError
 from trivium.schema import Config, MlflowTracking, WandbTracking
-from trivium.tracking import JsonlTracker, open_tracker
+from trivium.tracking import JsonlTracker, Tracker, open_tracker
 from trivium.tracking.store import connect
 from trivium.trial import Place
 
@@ -139,15 +139,61 @@ def test_a_trial_does_without_a_server_that_is_not_there(
             "The trial goes on without."
         )
         assert tracker.run_id is None
-    assert [line["metrics"] for line in read_jsonl(tmp_path / "run" / "metrics.jsonl") if "metrics" in line] == [
-        {"loss": 0.5}
-    ] * 2
+    assert [line["metrics"] for line in read_jsonl(tmp_path / "run" / "metrics.jsonl") if "metrics" in line] == [{"loss": 0.5}]
 
 
 def test_a_trial_whose_run_was_lost_goes_on_without(tracked: Config, tmp_path: Path) -> None:
     with open_tracker(tracked, tmp_path / "run", "t000", replace(PLACE, run_id="0" * 32)) as tracker:
         tracker.metrics({"loss": 0.5}, 3)
     assert tracker.run_id is None
+
+
+def test_a_run_that_goes_on_is_the_same_run_and_says_nothing_twice(tracked: Config, tmp_path: Path) -> None:
+    """Killed after step 4 with a checkpoint at step 2, and before its last numbers had reached MLflow."""
+
+    def told(tracker: Tracker, steps: range) -> None:
+        for step in steps:
+            tracker.metrics({"loss": 1 / step, "tokens_per_second": time.monotonic()}, step)
+        tracker.metrics({"train/loss": 1 / steps[-1], "data/documents": 7.0})
+
+    store = connect(tracked.tracking)
+    with pytest.raises(KeyboardInterrupt), open_tracker(tracked, tmp_path, "before") as before:
+        before.params({"loss.alpha": 1.0})
+        told(before, range(1, 5))
+        arm = before.child("uniform", tmp_path / "arms" / "uniform")
+        told(arm, range(1, 3))
+        raise KeyboardInterrupt
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        line = json.dumps({"time": time.time(), "step": 5, "metrics": {"loss": 0.2, "tokens_per_second": 9.0}})
+        file.write(f"{line}\n{line[:30]}")  # the kill
+    store.client.set_terminated(before.run_id, "RUNNING")
+    with open_tracker(tracked, tmp_path, "after") as tracker:
+        assert store.client.get_run(str(tracker.run_id)).info.status == "RUNNING"
+        tracker.params({"loss.alpha": 2.0, "seed": 1})
+        told(tracker, range(3, 8))
+        child = tracker.child("uniform", tmp_path / "arms" / "uniform")
+        told(child, range(1, 4))
+    assert (tracker.run_id, child.run_id) == (before.run_id, arm.run_id)
+    run = store.client.get_run(str(tracker.run_id))
+    assert (run.info.status, run.info.run_name, run.data.params) == ("FINISHED", "before", {"loss.alpha": "1.0", "seed": "1"})
+    for run_id, steps in ((tracker.run_id, 7), (child.run_id, 3)):
+        history = store.client.get_metric_history(str(run_id), "loss")
+        assert [(row.step, row.value) for row in history] == [(step, 1 / step) for step in range(1, steps + 1)]
+        assert len(store.client.get_metric_history(str(run_id), "data/documents")) == 1
+        assert store.client.get_run(str(run_id)).data.metrics["train/loss"] == 1 / steps
+    steps = [line["step"] for line in read_jsonl(tmp_path / "metrics.jsonl") if line.get("step")]
+    assert steps == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_run_whose_run_of_mlflow_was_deleted_has_a_new_one(tracked: Config, tmp_path: Path) -> None:
+    with open_tracker(tracked, tmp_path, "before") as before:
+        before.metrics({"loss": 0.5}, 1)
+    store = connect(tracked.tracking)
+    store.client.delete_run(before.run_id)
+    with open_tracker(tracked, tmp_path, "after") as after:
+        after.metrics({"loss": 0.25}, 2)
+    assert after.run_id != before.run_id
+    assert store.client.get_run(str(after.run_id)).info.status == "FINISHED"
 
 
 def test_records_go_out_together_and_in_order(tracked: Config, tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from trivium import tiers
 from trivium.arms import Arm, plan
 from trivium.compose import CONFIG_NAME, conf_dir, files_explained, hydra_at, register_schemas
 from trivium.errors import ConfigError, Interrupted, TriviumError
+from trivium.hardware import detect
 from trivium.overrides import checked, is_override, key_of, loosen
 from trivium.result import Result
 from trivium.schema import Config
@@ -39,20 +41,24 @@ def launch(args: list[str], inspect_only: bool) -> int:
     except (HydraException, OmegaConfBaseException) as error:
         return _say([str(error)], ConfigError.exit_code)
     except OSError as error:
-        return _say(_problems(error), TriviumError.exit_code)
+        return _say([os_sentence(error, any(key_of(arg) == "from_run" for arg in args))], TriviumError.exit_code)
 
 
-def os_sentence(error: OSError) -> str:
-    """An operating system error as a sentence with the way out."""
+def os_sentence(error: OSError, taken_up: bool = False) -> str:
+    """An operating system error as a sentence with the way out; a run that is taken up stays in its own folder."""
     import errno
 
+    elsewhere = "write elsewhere (hydra.run.dir=…, cache_dir=…)"
+    if taken_up:
+        elsewhere = "copy the run's folder to another place and name the copy (from_run=…); cache_dir=… moves the cache"
     ways = {
-        errno.ENOSPC: "free some space or write elsewhere (hydra.run.dir=…, cache_dir=…)",
-        errno.EROFS: "write elsewhere (hydra.run.dir=…, cache_dir=…)",
-        errno.EACCES: "make it writable or write elsewhere (hydra.run.dir=…, cache_dir=…)",
-        errno.EPERM: "make it writable or write elsewhere (hydra.run.dir=…, cache_dir=…)",
+        errno.ENOSPC: f"free some space, or {elsewhere}",
+        errno.EDQUOT: f"free some space, or {elsewhere}",
+        errno.EFBIG: "raise the limit on the size of a file (ulimit -f unlimited)",
+        errno.EACCES: f"make it writable, or {elsewhere}",
+        errno.EPERM: f"make it writable, or {elsewhere}",
     }
-    way = ways.get(error.errno or 0, "choose another place (hydra.run.dir=…, cache_dir=…)")
+    way = ways.get(error.errno or 0, elsewhere)
     return f"{error.filename or 'the file system'}: {(error.strerror or str(error)).lower()}; {way}."
 
 
@@ -94,7 +100,10 @@ def _precheck(args: list[str]) -> list[str]:
         for one in [fixed, *([*fixed, word] for words in values.values() for word in words or ())]:
             config = checked(one, config_dir)
         plan(config, fixed, lambda changed: checked(changed, config_dir))
-    return _loosened(args, overrides)
+    from trivium.backends.process import machines
+
+    added = machines.words(config, list(map(key_of, overrides)), _multirun(args))
+    return [*_loosened(args, overrides), *added]
 
 
 def _taken_up(args: list[str], overrides: list[str], name: str, config_dir: Path | None) -> list[str]:
@@ -215,6 +224,8 @@ def _job(failures: list[Exception], config_dir: Path | None) -> Callable[[Any], 
         out = Path(settings.runtime.output_dir)
         try:
             config, arms = _arms(overrides, config_dir)
+            if settings.runtime.choices.get("hardware") == tiers.AUTO:
+                sys.stderr.write(f"hardware=auto: {tiers.choose(detect())}\n")
             result = TASKS[config.task](config, arms, out, _label(config, overrides))
             return _objectives(config, result)
         except (TriviumError, OSError) as error:
@@ -244,10 +255,16 @@ def _problems(error: Exception) -> list[str]:
 
 def _label(config: Config, overrides: list[str]) -> str:
     silent = ("name", "task", "experiment", "tracking", "cache_dir", "from_run", "hydra")
-    return " ".join([config.name, *(o.lstrip("+") for o in overrides if key_of(o).split(".")[0] not in silent)])[:250]
+    words = [o.lstrip("+") for o in overrides if key_of(o).split(".")[0] not in silent]
+    return " ".join([config.name, *(tiers.named(word, config.hardware) for word in words)])[:250]
 
 
-def _run(config: Config, arms: list[Arm], out: Path, label: str) -> Result:
+def _run(config: Config, arms: list[Arm], out: Path, label: str) -> Result | None:
+    if config.hardware.machine_rank:
+        from trivium.backends.process import machines
+
+        machines.take_part(config, out)
+        return None
     from trivium.pipeline import run
 
     return run(config, arms, out, label)
@@ -271,4 +288,10 @@ def _serve(config: Config, _arms: list[Arm], out: Path, _label: str) -> None:
     serve(config, out)
 
 
-TASKS: dict[str, Task] = {"run": _run, "audit": _audit, "chat": _chat, "serve": _serve}
+def _doctor(config: Config, _arms: list[Arm], out: Path, _label: str) -> None:
+    from trivium.doctor.run import examine
+
+    examine(config, out)
+
+
+TASKS: dict[str, Task] = {"run": _run, "audit": _audit, "chat": _chat, "serve": _serve, "doctor": _doctor}

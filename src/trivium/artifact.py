@@ -6,13 +6,12 @@ import json
 import os
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from trivium import __version__
+from trivium import __version__, durable
 
 MANIFEST = "manifest.json"
 _ATTEMPTS = 50
@@ -20,13 +19,17 @@ _ATTEMPTS = 50
 
 @dataclass
 class Manifest:
-    """A stage's receipt. `key` hashes config, inputs and code; `files` maps relative paths to sha256 (hex)."""
+    """A stage's receipt. `key` hashes config, inputs and code; `files` maps relative paths to sha256 (hex).
+
+    `inputs` does the same for files elsewhere that it was made from and is only of use with.
+    """
 
     stage: str
     key: str
     files: dict[str, str]
     metrics: dict[str, Any] = field(default_factory=dict)
     version: str = __version__
+    inputs: dict[str, str] = field(default_factory=dict)
 
 
 def key_of(*parts: Any) -> str:
@@ -59,20 +62,16 @@ def code_hash(*rooms: str) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON in one step: a reader sees the old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        temporary.write_text(json.dumps(_jsonable(value), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write JSON in one step: a reader, also after a power cut, sees the old file or the whole new one."""
+    durable.write_text(path, json.dumps(_jsonable(value), indent=2, ensure_ascii=False) + "\n")
 
 
-def seal(folder: Path, stage: str, key: str, files: list[Path], metrics: Mapping[str, Any]) -> Manifest:
+def seal(
+    folder: Path, stage: str, key: str, files: list[Path], metrics: Mapping[str, Any], inputs: Mapping[str, str] | None = None
+) -> Manifest:
     """Write the manifest of a finished stage over the given files of `folder`."""
     hashes = {str(p.relative_to(folder)): file_hash(p) for p in sorted(files)}
-    manifest = Manifest(stage, key, hashes, dict(metrics))
+    manifest = Manifest(stage, key, hashes, dict(metrics), inputs=dict(inputs or {}))
     write_json(folder / MANIFEST, asdict(manifest))
     return manifest
 
@@ -103,7 +102,7 @@ def cached(folder: Path, stage: str, key: str, make: Callable[[Path], Mapping[st
     if manifest := valid(folder, key):
         return manifest, True
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = durable.under_way(folder)
     try:
         temporary.mkdir()
         metrics = make(temporary)

@@ -14,7 +14,17 @@ from typing import Any
 from trivium.acquire import place
 from trivium.binding import Problems, bind_fields, nearest
 from trivium.errors import ConfigError, ModelError
-from trivium.schema import STAGES, TEXT_FILES, Config, GrpoMethod, LoraAdapter, SftMethod, SweepConfig, UniformLoss
+from trivium.schema import (
+    STAGES,
+    TEXT_FILES,
+    Config,
+    GrpoMethod,
+    LoraAdapter,
+    QloraAdapter,
+    SftMethod,
+    SweepConfig,
+    UniformLoss,
+)
 
 
 def bind(composed: Mapping[str, Any]) -> Config:
@@ -99,17 +109,37 @@ def _backend_can_train_it(config: Config) -> Iterator[str]:
 
 
 def _batch_divides(config: Config) -> Iterator[str]:
-    total, micro = config.method.total_batch_size, config.hardware.per_device_train_batch_size
-    if total > micro and total % micro:
-        yield (
-            f"method.total_batch_size={total} is not a multiple of hardware.per_device_train_batch_size={micro}; "
-            f"set one of them so that it is, for example method.total_batch_size={micro * -(-total // micro)}."
-        )
+    from trivium.backends.shape import batch_shape
+
+    try:
+        batch_shape(config.method, config.hardware)
+    except ConfigError as error:
+        yield from error.problems
+
+
+def _processes_can_train_it(config: Config) -> Iterator[str]:
+    from trivium.backends.process.problems import problems_in
+
+    yield from problems_in(config)
 
 
 def _dtype_fits_device(config: Config) -> Iterator[str]:
     if config.hardware.device == "cpu" and config.hardware.dtype == "float16":
         yield "hardware.dtype=float16 does not train on hardware.device=cpu; set hardware.dtype=float32 or bfloat16."
+
+
+def _hardware_can_be_meant(config: Config) -> Iterator[str]:
+    hardware, adapter = config.hardware, config.adapter
+    if hardware.name == "auto":
+        yield "hardware.name=auto is a choice and no name; set hardware=auto."
+    if isinstance(adapter, QloraAdapter) and adapter.bits not in hardware.quantisation:
+        why = " (bitsandbytes on ROCm is experimental and was seen to hang the card)" if hardware.vendor == "amd" else ""
+        ways = ["adapter=lora", *(f"adapter.bits={bits}" for bits in hardware.quantisation)]
+        yield (
+            f"adapter=qlora with adapter.bits={adapter.bits}: hardware.quantisation={hardware.quantisation} of "
+            f"hardware={hardware.name} leaves it out{why}; set {' or '.join(ways)}, or hardware.quantisation=[{adapter.bits}] "
+            "to try it all the same."
+        )
 
 
 def _heads_divide_width(config: Config) -> Iterator[str]:
@@ -364,6 +394,13 @@ def _best_needs_evaluations(config: Config) -> Iterator[str]:
         yield "method.metric_for_best_model needs held-out documents; set dataset.test_size above 0."
 
 
+def _alerts_can_be_sent(config: Config) -> Iterator[str]:
+    if config.alerts.enabled and config.alerts.webhook is not None:
+        from trivium.backends.webhook import problems_in
+
+        yield from problems_in(config.alerts.webhook)
+
+
 RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     _names_are_file_names,
     _a_run_is_there,
@@ -372,7 +409,9 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     _backend_has_method,
     _backend_can_train_it,
     _batch_divides,
+    _processes_can_train_it,
     _dtype_fits_device,
+    _hardware_can_be_meant,
     _heads_divide_width,
     _model_exists,
     _blocks_are_named,
@@ -391,6 +430,7 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     _library_can_be_prepared,
     _thinking_can_be_told,
     _best_needs_evaluations,
+    _alerts_can_be_sent,
 )
 
 RULES_OF_FINISHED = (

@@ -1,19 +1,33 @@
 """What a run shows in the terminal: a line per stage, a live bar while it works, one table at the end."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from trivium.pace import Pace, clock
+
 _FILE_WIDTH = 160
-_SHOWN = {"loss": "loss {:.4f}", "system/peak_memory_gb": "peak memory {:.2f} GB"}
-"""Metrics in the live bar."""
+_SHOWN = {
+    "reward": "reward {:.3f}",
+    "loss": "loss {:.4f}",
+    "nll": "nll {:.4f}",
+    "loss/distrust": "distrust term {:.4f}",
+    "kl": "kl {:.3g}",
+    "entropy": "entropy {:.2f}",
+    "frac_reward_zero_std": "{:.0%} without spread",
+    "completions/mean_length": "{:.0f} tokens long",
+    "tokens_per_second": "{:,.0f} tokens/s",
+    "system/peak_memory_gb": "peak memory {:.2f} GB",
+}
+"""Metrics beside the progress, in this order."""
 Update = Callable[[int, int, Mapping[str, float]], None]
 """Progress so far: steps done, steps in all, latest metrics."""
 
@@ -39,23 +53,25 @@ class Screen:
 
     @contextmanager
     def bar(self, title: str) -> Iterator[Update]:
-        """A live bar that vanishes when the work is done."""
+        """A live bar that vanishes when the work is done; into a file or a pipe, a line every minute."""
+        pace = Pace()
         columns = (
             TextColumn("  {task.description}"),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            _Left(pace),
         )
         live = self.console.is_terminal
-        with Progress(*columns, console=self.console, transient=True, refresh_per_second=4, disable=not live) as progress:
+        with _Live(*columns, console=self.console, transient=True, refresh_per_second=4, disable=not live) as progress:
             task = progress.add_task(title, total=None, note="")
 
             def update(done: int, total: int, metrics: Mapping[str, float]) -> None:
-                shown = (text.format(metrics[name]) for name, text in _SHOWN.items() if name in metrics)
-                note = ", ".join(shown)
+                pace.update(done, total)
+                note = ", ".join(text.format(metrics[name]) for name, text in _SHOWN.items() if name in metrics)
                 progress.update(task, completed=done, total=total or None, note=note)
+                if not live and pace.due():
+                    self.say(f"  {title}: {pace.words()}{f', {note}' if note else ''}")
 
             yield update
 
@@ -70,6 +86,30 @@ class Screen:
         for row in rows:
             table.add_row(*map(_cell, row))
         self.console.print(table)
+
+
+class _Left(ProgressColumn):
+    """The time left, counted down between the steps."""
+
+    def __init__(self, pace: Pace) -> None:
+        super().__init__()
+        self._pace = pace
+
+    def render(self, task: Task) -> Text:
+        """As h:mm:ss."""
+        left = self._pace.left()
+        return Text("" if left is None else f"{clock(left)} left", style="progress.remaining")
+
+
+class _Live(Progress):
+    """The bar, and the measures in full below it."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The lines."""
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            if task.fields["note"]:
+                yield Padding(Text(task.fields["note"], style="dim", overflow="fold", no_wrap=False), (0, 0, 0, 4))
 
 
 def console(file: IO[str] | None = None) -> Console:

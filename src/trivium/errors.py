@@ -33,6 +33,10 @@ class TrainingError(TriviumError, RuntimeError):
     """Training cannot go on, for example a loss that is not finite."""
 
 
+class NotFinite(TrainingError):
+    """The loss, its gradient or the base model's weights hold values that are not finite."""
+
+
 class Interrupted(TriviumError):
     """SIGTERM or Ctrl-C: what was done is saved; the message says how to go on."""
 

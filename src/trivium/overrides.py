@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from trivium import tiers
 from trivium.binding import nearest
 from trivium.check import bind
 from trivium.compose import GROUPS, compose, options
 from trivium.errors import ConfigError
+from trivium.hardware import detect
 from trivium.schema import VARIANTS, Config
 
 MAPPINGS = ("arms", "dataset.where", "dataset.fields", "reward.terms", "evaluation.scores", "hydra")
@@ -44,7 +46,7 @@ def checked(overrides: list[str], config_dir: Path | None = None) -> Config:
     problems += [f"{o}: only entries of {', '.join(MAPPINGS)} can be taken away." for o in overrides if _takes_away(o)]
     overrides = [o for o in overrides if not _takes_away(o)]
     kept = [loosen(o) for o in overrides if not (is_choice(o) and any(_choice_problems(o, config_dir)))]
-    composed, refused = _composed(kept, config_dir)
+    composed, refused = _composed_here(kept, config_dir)
     problems += refused
     try:
         config = bind(composed)
@@ -53,6 +55,18 @@ def checked(overrides: list[str], config_dir: Path | None = None) -> Config:
     if problems:
         raise ConfigError(problems)
     return config
+
+
+def _composed_here(overrides: list[str], config_dir: Path | None) -> tuple[dict[str, Any], list[str]]:
+    """The same with the tier of this machine in place of `hardware=auto`, whether the user or an option file chose that."""
+    auto = f"hardware={tiers.AUTO}"
+    found = None if auto in overrides else _composed(overrides, config_dir)
+    if found is not None and found[0]["hardware"]["name"] != tiers.AUTO:
+        return found
+    choice = tiers.choose(detect())
+    found = _composed([*(o for o in overrides if o != auto), f"hardware={choice.tier}"], config_dir)
+    choice.apply(found[0]["hardware"])
+    return found
 
 
 def _takes_away(override: str) -> bool:

@@ -13,7 +13,7 @@ from trivium.artifact import MANIFEST, write_json
 from trivium.console import Screen, console
 from trivium.errors import GateError, Pruned
 from trivium.recording import recorded
-from trivium.result import Result
+from trivium.result import Result, words_of
 from trivium.schema import Config, DatasetConfig, FullAdapter, GrpoMethod, NoneConfig, PersonaEvaluation
 from trivium.tracking import Tracker, open_tracker
 from trivium.trial import Trial
@@ -76,7 +76,7 @@ def run(config: Config, arms: list[Arm], out: Path, label: str, trial: Trial | N
     result = Result(config.task, config.name) if config.from_run is None else Result.taken_up(out)
     place, known = (trial.place if trial else None), result.mlflow_run_id
     with (
-        recorded(config, out, result),
+        recorded(config, out, result, arms) as tags,
         _screen(out, trial) as screen,
         open_tracker(config, out, label, place, known) as tracker,
     ):
@@ -85,6 +85,8 @@ def run(config: Config, arms: list[Arm], out: Path, label: str, trial: Trial | N
         _require_device(config)
         result.mlflow_run_id = tracker.run_id or known
         tracker.params(summary.flatten(asdict(config)))
+        for name, value in tags.items():
+            tracker.tag(name, value)
         session = Session(config, out, _works(arms, out, tracker), screen, result, tracker, trial)
         try:
             for name in config.stages:
@@ -151,7 +153,8 @@ def _stage(session: Session, name: str) -> None:
     try:
         status, note, manifest = STAGES[name](session)
     except BaseException as error:
-        session.result.stage(name, "pruned" if isinstance(error, Pruned) else "failed", time.monotonic() - started)
+        status = "pruned" if isinstance(error, Pruned) else "failed"
+        session.result.stage(name, status, time.monotonic() - started, error=words_of(error))
         raise
     session.result.stage(name, status, time.monotonic() - started, manifest)
     session.result.write(session.out)
@@ -228,7 +231,7 @@ def _train_one(session: Session, work: Work) -> None:
         _audit_before(session, work)
     watch = _watch(session, work)
     with session.screen.bar(f"training {work.arm.name}") as update:
-        work.tuned = stages.train(config, work.base, prepared, work.out, work.tracker, update, watch)
+        work.tuned = stages.train(config, work.base, prepared, work.out, work.tracker, update, session.screen.warn, watch)
     whole_model = isinstance(config.adapter, FullAdapter)
     work.tracker.artifact(work.tuned.folder / MANIFEST if whole_model else work.tuned.folder)
     session.result.add(work.tuned.manifest.metrics, session.prefix(work))
@@ -421,8 +424,8 @@ def _finish(session: Session) -> None:
 
 
 def _require_device(config: Config) -> None:
-    """Find out before long preparations, not after them, that an accelerator is missing."""
-    if config.hardware.device != "cpu" and {"train", "evaluate"} & set(config.stages):
-        from trivium.models.load import require_device
+    """Find out before long preparations, not after them, that this machine cannot do it."""
+    if {"train", "evaluate"} & set(config.stages):
+        from trivium import tiers
 
-        require_device(config.hardware)
+        tiers.require(config)

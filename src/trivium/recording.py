@@ -2,51 +2,68 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from trivium import summary
-from trivium.artifact import MANIFEST
+from trivium import drift, durable, summary
+from trivium.arms import Arm
 from trivium.errors import ConfigError, Interrupted
-from trivium.result import Result, status_of
+from trivium.result import FINISHED, Result, status_of, words_of
 from trivium.schema import Config
 
 
 @contextmanager
-def recorded(config: Config, out: Path, result: Result) -> Iterator[None]:
+def recorded(config: Config, out: Path, result: Result, arms: Sequence[Arm] = ()) -> Iterator[dict[str, str]]:
     """`config.resolved.yaml` before, `result.json` after, whatever happens between; SIGTERM and Ctrl-C end cleanly.
 
-    The settings that stand beside the weights of a run that is taken up stay what it was trained with.
+    Gives tags that tell what the run goes on from, after what a kill has left half written is cleared up. The settings that
+    stand beside the weights of a run that is taken up stay what it was trained with, and a run that had finished stays
+    finished: what fails now is told under its stage.
     """
-    with _alone(out):
-        if config.from_run is None:
-            _refuse_other_settings(config, out)
-            summary.write_config(config, out)
+    with _alone(out, "wait for it, or give another hydra.run.dir" if config.from_run is None else "wait until it is done"):
+        tags = _begin(config, out, arms) if config.from_run is None else {}
         result.write(out)
         with _told(config, out, result), terminable():
-            yield
+            yield tags
+
+
+def _begin(config: Config, out: Path, arms: Sequence[Arm]) -> dict[str, str]:
+    for folder in (out, *out.glob("arms/*")):
+        durable.recover(folder)
+    _refuse_other_settings(config, out)
+    tags = drift.settle(config, arms, out)
+    summary.write_config(config, out)
+    for arm in arms if len(arms) > 1 else ():
+        summary.write_config(arm.config, out / "arms" / arm.name)
+    return tags
 
 
 @contextmanager
 def _told(config: Config, out: Path, result: Result) -> Iterator[None]:
+    before = (result.status, result.error)
     try:
         yield
         result.status = "ok"
     except KeyboardInterrupt:
         result.status, result.error = "failed", _resume_sentence(config, out)
         raise Interrupted(result.error) from None
+    except Interrupted as error:
+        result.status, result.error = "failed", f"{error} Here that is hydra.run.dir={out}."
+        raise Interrupted(result.error) from None
     except BaseException as error:
         result.status = status_of(error)
-        result.error = str(error) or type(error).__name__
+        result.error = words_of(error)
         raise
     finally:
+        if before[0] in FINISHED:
+            result.status, result.error = before
         result.write(out)
 
 
 @contextmanager
-def _alone(out: Path) -> Iterator[None]:
+def _alone(out: Path, way: str) -> Iterator[None]:
     """Hold the run's folder, so that no other process writes into it."""
     from filelock import FileLock, Timeout
 
@@ -55,7 +72,7 @@ def _alone(out: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ConfigError(f"another run is writing into {out}; wait for it, or give another hydra.run.dir.") from None
+        raise ConfigError(f"another run is writing into {out}; {way}.") from None
     try:
         yield
     finally:
@@ -69,7 +86,7 @@ TRAINED = ("task", "seed", "starts_from", "model", "adapter", "hardware", "backe
 def _refuse_other_settings(config: Config, out: Path) -> None:
     import yaml
 
-    if not any((out / name / MANIFEST).is_file() for name in ("adapter", "model")):
+    if not drift.finished(out):
         return
     before = summary.flatten(yaml.safe_load((out / "config.resolved.yaml").read_text(encoding="utf-8")))
     now = summary.flatten(asdict(config))
@@ -98,3 +115,9 @@ def terminable(*others: signal.Signals) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def last_steps() -> None:
+    """From here on this process only leaves: a further Ctrl-C would stop nothing, and end in a traceback."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

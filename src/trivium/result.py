@@ -9,10 +9,18 @@ from typing import Any
 from trivium.artifact import write_json
 from trivium.errors import GateError, Pruned
 
+FINISHED = ("ok", "gate_failed")
+"""Statuses of a run that has been through what it was to do."""
+
 
 def status_of(error: BaseException) -> str:
     """What a run that ends with this error is called."""
     return "pruned" if isinstance(error, Pruned) else "gate_failed" if isinstance(error, GateError) else "failed"
+
+
+def words_of(error: BaseException) -> str:
+    """An error in a sentence, as far as it has one."""
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
 
 
 @dataclass
@@ -30,15 +38,22 @@ class Result:
 
     @classmethod
     def taken_up(cls, out: Path) -> "Result":
-        """The result of a finished run in `out`, to be added to."""
-        return cls(**{**json.loads((out / "result.json").read_text(encoding="utf-8")), "status": "running", "error": None})
+        """The result of a finished run in `out`, to be added to; how it ended stays, unless its export was what failed."""
+        found = cls(**json.loads((out / "result.json").read_text(encoding="utf-8")))
+        if found.status != "ok" and (found.status not in FINISHED or found._failed_export()):
+            found.status, found.error = "running", None
+        return found
 
-    def stage(self, name: str, status: str, seconds: float, manifest: Path | None = None) -> None:
-        """Note a stage: `status` is done, reused, skipped, pruned or failed."""
+    def _failed_export(self) -> bool:
+        return self.stages.get("export", {}).get("status") == "failed"
+
+    def stage(self, name: str, status: str, seconds: float, manifest: Path | None = None, error: str | None = None) -> None:
+        """Note a stage: `status` is done, reused, skipped, pruned or failed, the last two with what ended it."""
         self.stages[name] = {
             "status": status,
             "seconds": round(seconds, 3),
             "manifest": str(manifest) if manifest else None,
+            **({"error": error} if error else {}),
         }
 
     def add(self, metrics: Mapping[str, float], prefix: str = "") -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from trivium.acquire import place
 from trivium.artifact import Manifest, cached, code_hash, file_hash, key_of, receipt, seal, tree_hash, valid, write_json
-from trivium.backends.shape import numeric
+from trivium.backends import alerts
+from trivium.backends.shape import numeric, world_size
 from trivium.console import Screen, Update
 from trivium.errors import ConfigError, ModelError
 from trivium.kept import Kept
@@ -27,7 +28,7 @@ from trivium.schema import (
     PersonaTargets,
     TemplateGenerator,
 )
-from trivium.tracking import Recorder
+from trivium.tracking import Tracker
 
 if TYPE_CHECKING:
     from trivium.data.progress import Progress
@@ -70,7 +71,7 @@ Preparation = tuple[tuple[Any, ...], Callable[[Path, "Progress"], Mapping[str, A
 def _rows(config: Config) -> Preparation:
     """Documents, scored and balanced, or questions."""
     questions = config.dataset.kind == "questions"
-    dataset = _as_prepared(config.dataset, config.dataset.chat if questions else ChatConfig())
+    dataset = as_prepared(config.dataset, config.dataset.chat if questions else ChatConfig())
     lexicons = _own_files(dataset.provenance.markers, dataset.provenance.priors)
     inputs = tree_hash(Path(config.dataset.path)) if config.dataset.path else {}
 
@@ -97,8 +98,8 @@ def _library(config: Config) -> Preparation:
         return prepare_library(config.dataset, config.generator, Path(config.cache_dir), out, tell)
 
     made_from = (
-        _as_prepared(config.dataset, ChatConfig()),
-        _what_is_written(config.generator),
+        as_prepared(config.dataset, ChatConfig()),
+        what_is_written(config.generator),
         (themes.load(lexicons[0]), period.load(lexicons[1]).lexicon),
         _own_files(*filter(None, files)),
         inputs,
@@ -107,7 +108,7 @@ def _library(config: Config) -> Preparation:
     return made_from, make
 
 
-def _as_prepared(dataset: DatasetConfig, chat: ChatConfig) -> DatasetConfig:
+def as_prepared(dataset: DatasetConfig, chat: ChatConfig) -> DatasetConfig:
     """A dataset's settings without those that only later stages read."""
     return replace(dataset, chat=chat, contamination=ContaminationConfig(), gate="off")
 
@@ -117,7 +118,7 @@ def _steps(update: Update) -> "Progress":
     return lambda _step, done: update(done, 0, {})
 
 
-def _what_is_written(generator: TemplateGenerator | OpenAIGenerator) -> Any:
+def what_is_written(generator: TemplateGenerator | OpenAIGenerator) -> Any:
     """A generator's settings without those that only say how a teacher is asked, and what may be paid."""
     if isinstance(generator, TemplateGenerator):
         return generator
@@ -192,13 +193,14 @@ def train(
     base: tuple[str, str],
     prepared: Product,
     out: Path,
-    record: Recorder,
+    record: Tracker,
     update: Update,
+    warn: Callable[[str], None],
     watch: "Watch | None" = None,
 ) -> Product:
     """The tuned weights, under `out/adapter` or `out/model`; an interrupted training goes on from its last checkpoint.
 
-    `watch` looks at the model meanwhile; the weights are the same with it and without.
+    `warn` is told what alerts say, and `watch` looks at the model meanwhile; the weights are the same with it and without.
 
     Raises `ConfigError` rather than to overwrite the weights of another finished training.
     """
@@ -220,11 +222,13 @@ def train(
             f"{folder} holds the weights of a finished training with other settings, data or version of Trivium; give another "
             "hydra.run.dir, or remove that folder to train anew."
         )
-    method = importlib.import_module(f"trivium.backends.{config.backend.name}.{config.method.name}")
+    alone = f"{config.backend.name}.{config.method.name}"
+    method = importlib.import_module(f"trivium.backends.{alone if world_size(config.hardware) == 1 else 'process.launch'}")
     trained_on = identity.contents(base[0], Path(config.cache_dir))
-    metrics = method.train(config, base[0], prepared.folder, out, record=record, progress=update, watch=watch)
+    with alerts.watching(config, record, update, warn, out) as guard:
+        metrics = method.train(config, base[0], prepared.folder, out, record=guard, progress=guard.progress, watch=watch)
     files = [path for path in folder.rglob("*") if path.is_file()]
-    return Product(folder, seal(folder, "train", key, files, metrics, trained_on), False)
+    return Product(folder, seal(folder, "train", key, files, {**metrics, **guard.found}, trained_on), False)
 
 
 def merged(config: Config, base: tuple[str, str], tuned: Product, out: Path, screen: Screen) -> tuple[str, str]:

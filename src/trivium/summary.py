@@ -5,11 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trivium import durable
 from trivium.artifact import write_json
 from trivium.console import Screen, number, with_interval
 from trivium.errors import GateError
 from trivium.result import Result
 from trivium.schema import Config
+from trivium.serving.runs import SETTINGS
 from trivium.stages import Product
 from trivium.tracking import Tracker
 
@@ -34,9 +36,7 @@ def write_config(config: Config, out: Path) -> None:
     """`<out>/config.resolved.yaml`: every key with the value it had."""
     import yaml
 
-    out.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True)
-    (out / "config.resolved.yaml").write_text(text, encoding="utf-8")
+    durable.write_text(out / SETTINGS, yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True))
 
 
 # --- what is fetched ----------------------------------------------------------------------------------------------------

@@ -44,6 +44,16 @@ class Watch:
         return [line[name] for _, line in self.lines if name in line]
 
 
+def learnt(metrics: dict[str, float]) -> dict[str, float]:
+    """Metrics without those of the machine, which differ from run to run."""
+    return {name: value for name, value in metrics.items() if not name.startswith("system/")}
+
+
+def tokens(metrics: dict[str, float]) -> int:
+    """Tokens of all steps."""
+    return round(metrics["system/train_seconds"] * metrics["system/tokens_per_second"])
+
+
 def weights(out: Path) -> dict[str, torch.Tensor]:
     return load_file(next(out.glob("*/*.safetensors")))
 

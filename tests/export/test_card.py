@@ -200,9 +200,8 @@ def test_only_exported_forms_are_told_how_to_load(job: Callable[..., Job], monke
     text = card.model_card(job("export=[gguf,hub]", "export.gguf.types=[q4_k_m,f16]"), {})
     assert "llama-cli -m export/gguf/distrust-q4_k_m.gguf" in text
     assert "PeftModel" not in text and "ollama" not in text
-    pushed = card.model_card(
-        job("export=[hub]", "export.hub.push=true", "export.hub.repo=me/it", "export.hub.content=merged"), {}
-    )
+    push = ("export.hub.push=true", "export.hub.repo=me/it", "export.hub.license=mit", "export.hub.content=merged")
+    pushed = card.model_card(job("export=[hub]", *push), {})
     assert 'from_pretrained("me/it")' in pushed
 
 

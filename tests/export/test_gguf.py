@@ -159,6 +159,26 @@ def test_a_tokenizer_that_nobody_knows(config_of, tmp_path):
     assert found.tokens < 1 and "become other tokens" in found.reasons[0]
 
 
+def test_a_pre_tokenizer_that_llama_cpp_does_not_know(place, config_of, tmp_path, monkeypatch):
+    words = ("export=gguf", "export.gguf.types=[f32]", "export.gguf.pre_tokenizer=qwen22")
+    job = finished("llama_tied", place / "llama_tied", config_of, *words)
+    with pytest.raises(ConfigError, match=r"export\.gguf\.pre_tokenizer: set to 'qwen22', .* did you mean `qwen2`"):
+        exported(job)
+    assert list((job.folder / "gguf").iterdir()) == []
+
+
+def test_what_llama_cpp_cannot_load_is_not_finished(place, config_of, tmp_path, monkeypatch):
+    """A converter that is newer than the bindings writes names that they do not know."""
+    job = finished("llama_tied", place / "llama_tied", config_of, "export=gguf")
+    merged = shutil.copytree(job.folder / "merged", tmp_path / "merged")
+    change_tokenizer(merged, lambda t: split_of(t).update(Regex=r"\p{L}+|\p{N}{1,2}|[^\p{L}\p{N}]"))
+    monkeypatch.setattr(convert.pre_tokenizer, "known", lambda _: "of tomorrow")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ModelError, match="the converter may be newer"):
+        convert.write_model(merged, {"f32": tmp_path / "out" / "x.gguf"}, "x", tmp_path)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_special_tokens_of_odd_kinds(config_of, tmp_path):
     shapes.make("qwen2", tmp_path / "base", clear=True)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "base")
@@ -210,7 +230,7 @@ def test_a_disk_that_takes_no_more_leaves_nothing(place, config_of, tmp_path):
     job = finished("llama_tied", place / "llama_tied", config_of, "export=gguf")
     command = [sys.executable, "-c", WRITE, str(job.folder / "merged"), str(tmp_path), "1000000"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1 and "No space left on device" in done.stderr.splitlines()[-1] and list(tmp_path.iterdir()) == []
+    assert done.returncode == 1 and "File too large" in done.stderr.splitlines()[-1] and list(tmp_path.iterdir()) == []
 
 
 SLEEPY = """

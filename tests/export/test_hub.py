@@ -39,7 +39,7 @@ def job(config_of: Callable[..., Config], tmp_path: Path, tmp_path_factory: pyte
     cache = tmp_path_factory.getbasetemp() / "prepared_once"
 
     def make(*overrides: str, **changes: Any) -> Job:
-        push = ("export=[hub]", "export.hub.push=true", "export.hub.repo=me/it")
+        push = ("export=[hub]", "export.hub.push=true", "export.hub.repo=me/it", "export.hub.license_name=mine-1.0")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("HF_TOKEN", TOKEN)  # without one the configuration is refused already
             config = config_of("arms=null", f"cache_dir={cache}", *SMALL_WORLD, *push, *overrides)
@@ -69,6 +69,7 @@ def test_cards_weights_and_certificate_go_in_one_commit(server: LocalHub, job: C
     assert set(files) == {"README.md", "dataset/README.md", "adapter_model.safetensors", "adapter_config.json", "parity.json"}
     assert files["adapter_model.safetensors"] == WEIGHTS
     assert b"eval/source_preference" in files["README.md"]
+    assert b"license: other\n" in files["README.md"] and b"license_name: mine-1.0\n" in files["README.md"]
 
 
 def test_no_folder_of_this_machine_is_uploaded(server: LocalHub, job: Callable[..., Job], tmp_path: Path) -> None:

@@ -28,6 +28,12 @@ def test_a_plain_byte_level_tokenizer(random_model):
     assert pre_tokenizer.known(random_model) == "gpt-2"
 
 
+def test_names_are_those_in_the_converters_source(tmp_path):
+    (tmp_path / "conversion").mkdir()
+    (tmp_path / "conversion" / "base.py").write_text('if chkhsh == "0":\n    res = "of-tomorrow"\nother_res = "not one"\n')
+    assert pre_tokenizer.names(tmp_path) == {*pre_tokenizer.NAMES.values(), "of-tomorrow"}
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -161,7 +161,7 @@ def test_other_hardware(job: Callable[..., Job]) -> None:
     assert content["metadata"]["accelerator"] == "GPU" and "cuda_24gb" in "".join(content["cells"][0]["source"])
     words = notebook.notebook(job("arms=null", "backend=mlx", "export.notebook.hardware=cuda_24gb")).words
     assert {"backend=torch", "hardware=cuda_24gb"} <= set(words)
-    with pytest.raises(ConfigError, match="cuda_24gb"):
+    with pytest.raises(ConfigError, match=r"^export\.notebook\.hardware=cuda_24g: no such option; did you mean `cuda_24gb`"):
         notebook.notebook(job("arms=null", "export.notebook.hardware=cuda_24g"))
 
 
@@ -196,6 +196,12 @@ def test_two_files_of_one_name_and_a_folder(tmp_path: Path) -> None:
     assert found.contents["files/x.yaml"] == b"a/x.yaml" and found.contents["files/1_x.yaml"] == b"b/x.yaml"
     assert found.contents["files/texts/deep/two.txt"] == b"texts/deep/two.txt"
     assert found.rewritten(f"k=[{tmp_path}/b/x.yaml] {tmp_path}/texts_2") == f"k=[files/1_x.yaml] {tmp_path}/texts_2"
+
+
+def test_an_interpreter_stays_at_home(tmp_path: Path) -> None:
+    (tmp_path / "python").write_text("a program")
+    assert not parcel.named_files({"backend": {"python": f"{tmp_path}/python"}})
+    assert parcel.named_files({"model": {"chat_template": f"{tmp_path}/python"}})
 
 
 def test_what_is_too_large_is_asked_for(job: Callable[..., Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

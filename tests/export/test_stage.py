@@ -94,7 +94,9 @@ def test_what_does_not_answer_alike_fails_the_run(run: Path) -> None:
     done = trivium(run.parent, "from_run=run", FORCED, "export=merged")
     assert done.returncode == 3
     assert "merged: mean divergence" in done.stderr and "export.parity.gate=warn" in done.stderr
-    assert not parity(run)["passed"] and result(run)["status"] == "gate_failed"
+    assert "What may help: remove export/merged and export it again." in done.stderr
+    stage = result(run)["stages"]["export"]
+    assert not parity(run)["passed"] and stage["status"] == "failed" and "mean divergence" in stage["error"]
     warned = trivium(run.parent, "from_run=run", FORCED, "export=merged", "export.parity.gate=warn")
     assert warned.returncode == 0 and "mean divergence" in warned.stdout
 
@@ -124,6 +126,10 @@ def test_what_failed_is_not_exported_by_mistake(run: Path) -> None:
         (("export=[adapter,gguuf]",), "did you mean `gguf`?"),
         (("export.hub.push=true",), "add hub to export"),
         (("export=hub", "export.hub.push=true", "export.hub.repo=nobody"), "export.hub.repo: set to 'nobody'"),
+        (("export=hub", "export.hub.license=Apache 2.0"), "an identifier of the Hub's"),
+        (("export=hub", "export.hub.license=mit", "export.hub.license_name=mine"), "export.hub.license_name goes with"),
+        (("export=hub", "export.hub.license_name=my_own"), "export.hub.license_name: set to 'my_own'"),
+        (("export=hub", "export.hub.push=true", "export.hub.repo=me/it"), "export.hub.license=other needs a name"),
         (("export=gguf", "export.gguf.types=[q9_9]"), "q8_0"),
         (("export=mlx", "export.mlx.bits=[3]"), "allowed: 4, 8"),
         (("export=lmstudio", "export.lmstudio.publisher=../../out"), "no slashes"),

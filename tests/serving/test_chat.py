@@ -181,6 +181,10 @@ def test_a_terminal_is_left_cleanly(run: Path, tmp_path: Path, end: str) -> None
                 os.write(main, b"\x04")
             else:
                 process.send_signal(signal.SIGINT)
+                seen += expect(main, "\n")
+                for _ in range(20):  # fingers are not still while it leaves
+                    process.send_signal(signal.SIGINT)
+                    time.sleep(0.02)
             assert process.wait(30) == 0, seen
         finally:
             process.kill()

@@ -1,7 +1,9 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,7 +19,17 @@ grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60
 print("grandchild", grandchild.pid, flush=True)
 http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind="127.0.0.1")
 """
+KEEPER = """
+import sys, time
+from pathlib import Path
+from trivium.serving import child
+with child.running("server", [sys.executable, "-c", sys.argv[1], sys.argv[2]], Path(sys.argv[3])) as server:
+    server.await_up("127.0.0.1", int(sys.argv[2]), "/", 30)
+    print(server._process.pid, flush=True)
+    time.sleep(600)
+"""
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+DEAF = [sys.executable, "-c", STUBBORN]
 
 
 def alive(pid: int) -> bool:
@@ -25,6 +37,14 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     except FileNotFoundError:
         return False
+
+
+def gone(pid: int) -> bool:
+    """Whether a process ends within some seconds."""
+    end = time.monotonic() + 5
+    while alive(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not alive(pid)
 
 
 def text_of(log: Path, word: str) -> str:
@@ -42,10 +62,28 @@ def test_a_server_comes_up_and_goes_with_all_that_it_started(tmp_path: Path) -> 
         with pytest.raises(ConfigError, match=rf"serve.port={port} .* in use.*serve.port=0"):
             child.free_port(HOST, port)
     assert child.free_port(HOST, port) == port
-    end = time.monotonic() + 5
-    while alive(pid) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not alive(pid)
+    assert gone(pid)
+
+
+def test_a_server_does_not_outlive_a_killed_keeper(tmp_path: Path) -> None:
+    port = child.free_port(HOST, 0)
+    command = [sys.executable, "-c", KEEPER, SERVER, str(port), str(tmp_path / "log")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as keeper:
+        server = int(keeper.stdout.readline() if keeper.stdout else "")
+        other = int(text_of(tmp_path / "log", "grandchild").split()[1])
+        assert alive(server) and alive(other)
+        keeper.kill()
+    assert gone(server) and gone(other)
+
+
+def test_a_second_interrupt_kills_a_server_that_takes_its_time(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt, match="the first"), child.running("server", DEAF, tmp_path / "log") as server:
+        pid = server._process.pid
+        text_of(tmp_path / "log", "deaf")
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        raise KeyboardInterrupt("the first")
+    assert not alive(pid) and time.monotonic() - began < child._GRACE / 2
 
 
 def test_a_server_that_dies_says_its_last_lines(tmp_path: Path) -> None:
@@ -67,7 +105,7 @@ def test_a_server_that_is_killed_while_it_serves_is_noticed(tmp_path: Path) -> N
 def test_a_server_that_never_comes_up_is_given_up_and_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "_GRACE", 0.2)
     late = pytest.raises(TriviumError, match=r"not up after 0.3 seconds; give it more with serve.timeout")
-    with late, child.running("server", [sys.executable, "-c", STUBBORN], tmp_path / "log") as server:
+    with late, child.running("server", DEAF, tmp_path / "log") as server:
         pid = server._process.pid
         text_of(tmp_path / "log", "deaf")
         server.await_up(HOST, child.free_port(HOST, 0), "/", 0.3)

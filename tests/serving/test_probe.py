@@ -1,5 +1,7 @@
 import io
 import json
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -128,3 +130,22 @@ def test_only_what_is_exported_in_that_type_is_served(config: Config, tmp_path: 
 def test_a_path_that_a_server_would_misread_is_refused(config: Config, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="for a revision; rename that folder"):
         load("transformers").start(config, tmp_path / "a@b", "127.0.0.1", 1)
+
+
+def test_an_interrupt_meets_the_waiting_and_not_what_is_waited_for() -> None:
+    ended, asked_in = threading.Event(), threading.Event()
+
+    def ask() -> str:
+        asked_in.set()
+        assert ended.wait(30)
+        return threading.current_thread().name
+
+    def strike() -> None:
+        asked_in.wait(30)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=strike).start()
+    with pytest.raises(KeyboardInterrupt):
+        probe._aside(ask)
+    ended.set()
+    assert probe._aside(ask) != threading.current_thread().name

@@ -57,6 +57,11 @@ def test_only_the_export_failed(run: Path, edit: Edit, status: str) -> None:
     assert runs.unfinished(run) is None
 
 
+def test_the_experiment_itself_is_no_arm_of_its_own(run: Path) -> None:
+    assert (run / "arms" / "distrust").is_dir() and runs.unfinished(run / "arms" / "uniform") is None
+    assert f"from_run={run}." in str(runs.unfinished(run / "arms" / "distrust"))
+
+
 def test_folders_that_are_no_run_are_told_apart(run: Path, edit: Edit) -> None:
     assert "is not a folder" in str(runs.unfinished(run / "missing"))
     assert f"did you mean {run}?" in str(runs.unfinished(run.parent))
@@ -71,7 +76,16 @@ def test_folders_that_are_no_run_are_told_apart(run: Path, edit: Edit) -> None:
     assert "it is not the folder of a run" in str(runs.unfinished(run))
 
 
-def test_a_run_that_is_being_written_is_left_alone(run: Path) -> None:
+def test_a_run_that_is_being_written_is_left_alone(run: Path, edit: Edit) -> None:
+    edit(run, status="running")
     with FileLock(run / ".lock"):
         assert "another process is still writing" in str(runs.unfinished(run))
     assert runs.unfinished(run) is None
+
+
+def test_a_finished_run_can_be_looked_at_while_it_is_exported(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with FileLock(run / ".lock"):
+        assert runs.locate("last") == Path("outputs/distrust/first")

@@ -1,33 +1,41 @@
 """Checkpoints and weights on disk: a folder appears whole or not at all, and only a whole one is resumed."""
 
+import hashlib
 import json
-import os
+import logging
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from safetensors import SafetensorError
+from trivium import durable
+from trivium.artifact import file_hash
+from trivium.errors import ConfigError, TrainingError
 
-from trivium.errors import TrainingError
+logger = logging.getLogger(__name__)
 
 MARKER = "complete.json"
 PREFIX = "checkpoint-"
+_WHOLE, _BLOCK, _BLOCKS = 2**28, 2**20, 256
+"""Bytes up to which a file is hashed whole; of longer ones so many blocks of so many bytes are."""
 
 
 @contextmanager
 def new_folder(place: Path, nested: bool = False) -> Iterator[Path]:
-    """A temporary folder that takes `place` when the block ends well and vanishes when it does not.
+    """A temporary folder that takes `place`, forced to disk, when the block ends well and vanishes when it does not.
 
     With `nested`, what takes the place is the folder of the same name that the block made inside. Raises `TrainingError`
     when it cannot be written, for example on a full disk.
     """
-    temporary = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}.tmp")
+    from safetensors import SafetensorError
+
+    temporary = durable.under_way(place)
     try:
         temporary.mkdir(parents=True)
         yield temporary
-        _replace(temporary / place.name if nested else temporary, place)
+        durable.put(temporary / place.name if nested else temporary, place)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise TrainingError(
             f"could not write {place} ({' '.join(str(error).split())[:200]}); free some space or write elsewhere "
@@ -37,39 +45,99 @@ def new_folder(place: Path, nested: bool = False) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class Found:
+    """A folder that looks like a checkpoint; `marker` is None where it has none that can be read."""
+
+    path: Path
+    marker: dict[str, Any] | None
+
+    @property
+    def step(self) -> int:
+        """The optimiser steps done."""
+        return int(self.path.name.removeprefix(PREFIX))
+
+    def of(self, key: str) -> bool:
+        """Whether it belongs to a training."""
+        return self.marker is not None and self.marker["key"] == key
+
+
 def mark(folder: Path, step: int, key: str) -> None:
-    """Write the marker, last of all: the step, what was being trained (`key`), and every file's size."""
-    sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir()) if file.is_file()}
-    (folder / MARKER).write_text(json.dumps({"step": step, "key": key, "files": sizes}), encoding="utf-8")
+    """Write the marker, last of all: the step, what was being trained (`key`), and what every file holds."""
+    files = {str(path.relative_to(folder)): digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    (folder / MARKER).write_text(json.dumps({"step": step, "key": key, "files": files}), encoding="utf-8")
+
+
+def digest(path: Path) -> str:
+    """`<bytes>:<sha256>` of a file: of all its bytes up to 256 MiB, above that of 256 blocks of 1 MiB, both ends among them.
+
+    So the size of a model bounds what a checkpoint costs, and a file cut short, emptied or filled with zeros is still told.
+    """
+    size = path.stat().st_size
+    if size <= _WHOLE:
+        return f"{size}:{file_hash(path)}"
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        for i in range(_BLOCKS):
+            file.seek(i * (size - _BLOCK) // (_BLOCKS - 1))
+            found.update(file.read(_BLOCK))
+    return f"{size}:{found.hexdigest()}"
 
 
 def latest(folder: Path, key: str) -> Path | None:
-    """The newest whole checkpoint of this training, or None."""
-    whole = [(step, path) for path in folder.glob(f"{PREFIX}*") if (step := _step(path, key)) is not None]
-    return max(whole)[1] if whole else None
+    """The newest whole checkpoint of this training, or None; damaged ones are passed over with a warning.
+
+    Clears up what a kill left half written. Raises `ConfigError` when the checkpoints are another training's.
+    """
+    durable.recover(folder)
+    found = sorted(_found(folder), key=lambda one: one.step, reverse=True)
+    if other := next((one for one in found if one.marker is not None and not one.of(key)), None):
+        raise ConfigError(
+            f"{folder} holds an unfinished training (step {other.step}) on other data, another base model or other settings; "
+            "put those back, or give another hydra.run.dir, or remove that folder to train anew."
+        )
+    for one in found:
+        if (damage := _damage(one)) is None:
+            return one.path
+        logger.warning("%s is passed over, for it is damaged (%s).", one.path, damage)
+    return None
 
 
 def prune(folder: Path, key: str, keep: int) -> None:
-    """Remove all but the newest `keep` checkpoints of this training, and whatever is damaged or of another one."""
-    steps = {path: _step(path, key) for path in folder.glob(f"{PREFIX}*")}
-    newest = sorted((step, path) for path, step in steps.items() if step is not None)[-keep:]
-    for path in steps.keys() - {path for _, path in newest}:
-        shutil.rmtree(path, ignore_errors=True)
+    """Remove all but the newest `keep` checkpoints of this training, and folders that have no marker."""
+    found = list(_found(folder))
+    ours = sorted((one for one in found if one.of(key)), key=lambda one: one.step)
+    for one in [*ours[:-keep], *(one for one in found if one.marker is None)]:
+        shutil.rmtree(one.path, ignore_errors=True)
 
 
-def _step(path: Path, key: str) -> int | None:
+def any_in(folder: Path) -> bool:
+    """Whether a training has left checkpoints in a folder."""
+    return any(folder.glob(f"{PREFIX}*/{MARKER}"))
+
+
+def _found(folder: Path) -> Iterator[Found]:
+    for path in folder.glob(f"{PREFIX}*"):
+        if path.name.removeprefix(PREFIX).isdecimal():
+            yield Found(path, _marker(path))
+
+
+def _marker(path: Path) -> dict[str, Any] | None:
     try:
         marker = json.loads((path / MARKER).read_text(encoding="utf-8"))
-        whole = all((path / name).stat().st_size == size for name, size in marker["files"].items())
-        return int(marker["step"]) if whole and marker["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {"key": str(marker["key"]), "files": dict(marker["files"])}
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _replace(folder: Path, place: Path) -> None:
-    """Move a folder into its place; one already there is moved aside first and removed last."""
-    aside = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}.old")
-    if place.exists():
-        os.replace(place, aside)
-    os.replace(folder, place)
-    shutil.rmtree(aside, ignore_errors=True)
+def _damage(one: Found) -> str | None:
+    """What is wrong with a checkpoint; None for a whole one."""
+    if one.marker is None:
+        return f"{MARKER} cannot be read"
+    for name, told in one.marker["files"].items():
+        path = one.path / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if digest(path) != told:
+            return f"{name} is not as it was written"
+    return None

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from trivium.artifact import file_hash, key_of
 from trivium.backends.rows import Rows, tokenise
-from trivium.backends.shape import numeric
+from trivium.backends.shape import decisive, numeric
 from trivium.errors import DataError
 from trivium.maths.weights import Floats, Ints, Policy, draw, order, policy, weight_report
 from trivium.schema import Config, SftMethod
@@ -63,10 +63,9 @@ def gather(config: Config, tokenizer: Any, prepared: Path, arrange: Arrange, arr
 
 def checkpoint_key(config: Config, base: str, prepared: Path) -> str:
     """What a checkpoint belongs to: everything that shapes the weights, and nothing that only watches them."""
-    method = replace(config.method, logging_steps=1, eval_steps=None, save_steps=None, save_total_limit=1)
     data, chat = file_hash(prepared / "train.jsonl"), config.dataset.chat
     machine = (config.backend.name, numeric(config.hardware))
-    return key_of(base, config.model, config.adapter, machine, method, config.loss, chat, config.seed, data)
+    return key_of(base, config.model, config.adapter, machine, decisive(config.method), config.loss, chat, config.seed, data)
 
 
 def _steps(method: SftMethod, count: float) -> int:

@@ -1,9 +1,11 @@
 """SIGTERM and the first Ctrl-C ask training to stop after the step at hand; the second Ctrl-C stops at once."""
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
@@ -32,6 +34,7 @@ def graceful_stop() -> Iterator[Stop]:
         if stop:
             raise KeyboardInterrupt
         stop.signal = signal.Signals(number).name
+        _say(f"{stop.signal}: the step at hand is finished and a checkpoint saved; a second signal stops at once.")
 
     before = {number: signal.signal(number, note) for number in SIGNALS}
     try:
@@ -39,3 +42,10 @@ def graceful_stop() -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _say(text: str) -> None:
+    """Of several processes the first one speaks; not at all where the signal came while it was writing just there."""
+    if os.environ.get("RANK", "0") == "0":
+        with suppress(OSError, RuntimeError, ValueError):
+            sys.stderr.write(f"trivium: {text}\n")

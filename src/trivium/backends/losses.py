@@ -39,6 +39,11 @@ def total(terms: Terms) -> Array:
     return reduce(operator.add, terms.values())
 
 
+def term_names(loss: Loss) -> list[str]:
+    """What the terms are called."""
+    return list(loss_terms(loss, 0.0, 0.0, {WEIGHTS: 0.0, OFFSETS: 0.0}))
+
+
 def _uniform(token_nll: Array, _mask: Array, _columns: Mapping[str, Array]) -> Terms:
     return {"cross_entropy": token_nll}
 

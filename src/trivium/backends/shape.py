@@ -8,14 +8,25 @@ from trivium.schema import GrpoMethod, HardwareConfig, SftMethod
 
 
 def batch_shape(method: SftMethod | GrpoMethod, hardware: HardwareConfig) -> tuple[int, int]:
-    """Micro-batch and accumulation steps, whose product is `total_batch_size`; raises `ConfigError` when none fits."""
-    micro = min(hardware.per_device_train_batch_size, method.total_batch_size)
-    if method.total_batch_size % micro:
+    """Micro-batch and accumulation steps of one process, whose product with the number of processes is `total_batch_size`.
+
+    Raises `ConfigError` when none fits.
+    """
+    total, processes = method.total_batch_size, world_size(hardware)
+    micro = min(hardware.per_device_train_batch_size, max(1, total // processes))
+    at_once = micro * processes
+    if total % at_once:
+        told = f" × {processes} processes (hardware.num_processes × num_machines)" if processes > 1 else ""
         raise ConfigError(
-            f"method.total_batch_size={method.total_batch_size} is not a multiple of "
-            f"hardware.per_device_train_batch_size={micro}; make it one, or choose a micro-batch that divides it."
+            f"method.total_batch_size={total} is not a multiple of hardware.per_device_train_batch_size={micro}{told}; set one "
+            f"of them so that it is, for example method.total_batch_size={at_once * -(-total // at_once)}."
         )
-    return micro, method.total_batch_size // micro
+    return micro, total // at_once
+
+
+def world_size(hardware: HardwareConfig) -> int:
+    """Processes that train together."""
+    return hardware.num_processes * hardware.num_machines
 
 
 def warmup_steps(method: SftMethod | GrpoMethod, steps: int) -> int:
@@ -40,3 +51,14 @@ def numeric(hardware: HardwareConfig) -> HardwareConfig:
         machine_rank=plain.machine_rank,
         main_address=plain.main_address,
     )
+
+
+def decisive(method: SftMethod | GrpoMethod) -> SftMethod | GrpoMethod:
+    """Of a method's settings those alone that the trained weights depend on; the others are as the schema has them."""
+    if isinstance(method, GrpoMethod):
+        watching = ("logging_steps", "completions_steps", "save_steps", "save_total_limit", "gold_steps", "gold_prompts")
+    else:
+        picks = method.metric_for_best_model is not None
+        watching = ("logging_steps", "save_steps", "save_total_limit", *(() if picks else ("eval_steps",)))
+    plain = type(method)()
+    return replace(method, **{name: getattr(plain, name) for name in watching})

@@ -53,7 +53,10 @@ def model_card(job: Job, made: Mapping[str, Path]) -> str:
         _certificate({}),
         how_to_load(job, made),
         section("Run", table(["", ""], _run(job))),
-        section("Licence", f"`{settings.license}` for these weights; the base model's own licence stays in force."),
+        section(
+            "Licence",
+            f"`{settings.license_name or settings.license}` for these weights; the base model's own licence stays in force.",
+        ),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -85,6 +88,7 @@ def _front(job: Job) -> Any:
         base_model_relation=relation if base is not None else None,
         library_name={"adapter": "peft", "merged": "transformers"}.get(content),
         license=config.export.hub.license,
+        license_name=config.export.hub.license_name,
         pipeline_tag="text-generation",
         tags=["trivium", config.method.name, config.adapter.name],
         model_name=config.name if evaluated(job) else None,

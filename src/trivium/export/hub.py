@@ -19,10 +19,35 @@ if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi
 
 REPORT = "parity.json"
+OTHER = "other"
+"""The Hub's identifier of a licence that it does not list."""
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]*")
+
+
+def problems_of_licence(settings: HubExport) -> Iterator[str]:
+    """Sentences for a licence that the Hub cannot know, or that is not named."""
+    shape = "small letters, digits, . and -"
+    if not _IDENTIFIER.fullmatch(settings.license):
+        yield (
+            f"export.hub.license: set to {settings.license!r}; an identifier of the Hub's has only {shape}, for example "
+            "apache-2.0; for a licence that the Hub does not list: other, with export.hub.license_name=…."
+        )
+    if settings.license_name is not None and settings.license != OTHER:
+        yield f"export.hub.license_name goes with export.hub.license={OTHER}; set that, or leave the name out."
+    elif settings.license_name is not None and not _IDENTIFIER.fullmatch(settings.license_name):
+        yield f"export.hub.license_name: set to {settings.license_name!r}; allowed: {shape}, for example my-licence-1.0."
+    elif settings.push and settings.license == OTHER and settings.license_name is None:
+        yield (
+            f"export.hub.license={OTHER} needs a name for a push: export.hub.license_name=…, or set the weights' licence, for "
+            "example export.hub.license=apache-2.0."
+        )
 
 
 def problems(settings: HubExport) -> Iterator[str]:
-    """Sentences for a push that cannot be: no repository, a name that the Hub does not allow, no token. Nothing is asked."""
+    """Sentences for cards and a push that cannot be: no licence of the Hub's, no repository, a name that the Hub does not
+    allow, no token. Nothing is asked.
+    """
+    yield from problems_of_licence(settings)
     if not settings.push:
         return
     from huggingface_hub import get_token

@@ -16,19 +16,30 @@ from typing import Any
 CONVERTER, LORA_CONVERTER = "convert_hf_to_gguf.py", "convert_lora_to_gguf.py"
 UNKNOWN_TOKENIZER = 64
 """Exit code for a byte-level BPE that neither the converter nor we have a name for."""
+UNREADABLE = 65
+"""Exit code for a file whose vocabulary llama.cpp does not load."""
 _KNOWN_ENDS = ("<|eot_id|>", "<|im_end|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>", "<|eom_id|>", "<end_of_turn>", "</s>")
 """Tokens at which llama.cpp stops by their text, whatever a file says."""
 
 
-def convert(llama: str, model: str, outputs: dict[str, str], name: str, pre_tokenizer: str | None, always: bool) -> None:
-    """Write a model directory as GGUF, one file for each type; `pre_tokenizer` is used where the converter knows none, or
-    always.
+def convert(
+    llama: str,
+    model: str,
+    outputs: dict[str, str],
+    name: str,
+    pre_tokenizer: str | None,
+    always: bool,
+    vocab_only: bool,
+) -> None:
+    """Write a model directory as GGUF, one file for each type, or its vocabulary alone; `pre_tokenizer` is used where the
+    converter knows none, or always.
     """
     script = _load(Path(llama) / CONVERTER)
     _name_pre_tokenizer(script, pre_tokenizer, always)
     _say_all_of_vocabulary()
+    part = ["--vocab-only"] if vocab_only else []
     for kind, file in outputs.items():
-        sys.argv = [CONVERTER, model, "--outtype", kind, "--outfile", file, "--model-name", name]
+        sys.argv = [CONVERTER, model, "--outtype", kind, "--outfile", file, "--model-name", name, *part]
         script.main()
 
 
@@ -47,6 +58,18 @@ def quantise(source: str, file: str, kind: str) -> None:
     settings.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{kind.upper()}")
     if llama_cpp.llama_model_quantize(source.encode(), file.encode(), settings):
         raise SystemExit(f"llama.cpp could not quantise to {kind}")
+
+
+def vocabulary(file: str) -> None:
+    """Load a GGUF file's vocabulary, as every program built on llama.cpp will."""
+    import llama_cpp
+
+    settings = llama_cpp.llama_model_default_params()
+    settings.vocab_only = True
+    model = llama_cpp.llama_model_load_from_file(file.encode(), settings)
+    if not model:
+        raise SystemExit(UNREADABLE)
+    llama_cpp.llama_model_free(model)
 
 
 def _reach(llama: Path) -> None:
@@ -123,7 +146,12 @@ def _go_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-TASKS: dict[str, Callable[..., None]] = {"convert": convert, "lora": lora, "quantise": quantise}
+TASKS: dict[str, Callable[..., None]] = {
+    "convert": convert,
+    "lora": lora,
+    "quantise": quantise,
+    "vocabulary": vocabulary,
+}
 
 if __name__ == "__main__":
     _go_with_parent()

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from trivium.errors import ConfigError
 from trivium.export import notebook_cells as cells
 from trivium.export import parcel, repeat
 from trivium.export.card_words import bullets, hub_id, table
@@ -42,8 +43,7 @@ def notebook(job: Job) -> Notebook:
 
     Raises `ConfigError` where its settings cannot be composed, `TriviumError` where Trivium is not an installed package.
     """
-    line = _with_hardware(repeat.line(job), job.config)
-    config = repeat.config_of(line)
+    line, config = _with_hardware(repeat.line(job), job.config)
     needed = parcel.requirements(config.backend.name)
     carried = parcel.pack(repeat.settings(config))
     carried.contents |= {f"{OPTIONS}/{name}": carried.rewritten(text).encode() for name, text in line.options.items()}
@@ -53,13 +53,20 @@ def notebook(job: Job) -> Notebook:
     return Notebook({"cells": made, "metadata": _metadata(config), "nbformat": 4, "nbformat_minor": 5}, words, carried.wanted)
 
 
-def _with_hardware(line: Line, config: Config) -> Line:
-    """The line on other hardware, trained by PyTorch there: what else trains, trains on this hardware alone."""
+def _with_hardware(line: Line, config: Config) -> tuple[Line, Config]:
+    """The line on other hardware, trained by PyTorch there (what else trains, trains on this hardware alone); and the
+    configuration that it leads to.
+    """
     wanted = config.export.notebook.hardware
     if wanted is None:
-        return line
+        return line, repeat.config_of(line)
     torch = [] if config.backend.name == TORCH else [f"backend={TORCH}"]
-    return replace(line, words=[*line.words, *torch, f"hardware={wanted}"])
+    line = replace(line, words=[*line.words, *torch, f"hardware={wanted}"])
+    try:
+        return line, repeat.config_of(line)
+    except ConfigError as error:
+        told = [problem.removeprefix(f"hardware={wanted}: ") for problem in error.problems]
+        raise ConfigError([f"export.notebook.hardware={wanted}: {problem}" for problem in told]) from None
 
 
 def _of_the_place(config: Config) -> list[str]:

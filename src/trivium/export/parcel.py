@@ -20,6 +20,8 @@ SOURCE = "trivium_source"
 FILES = "files"
 """Folder of those of the user's files that did not lie below the folder of the run."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_PROGRAMS = ("backend.python",)
+"""Settings that name a program of this machine, which no parcel can carry."""
 _LEFT_OUT = ("__pycache__", ".pyc")
 
 
@@ -75,7 +77,7 @@ def named_files(settings: Mapping[str, Any]) -> dict[str, Path]:
     for key, value in flatten(settings).items():
         for text in _texts(value):
             path = Path(text).expanduser()
-            if (key.endswith("path") or re.search(r"[/\\.]", text)) and _exists(path):
+            if (key.endswith("path") or re.search(r"[/\\.]", text)) and key not in _PROGRAMS and _exists(path):
                 found[text] = path
     return found
 

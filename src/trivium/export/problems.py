@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from importlib.util import find_spec
 
+from trivium.export import release
 from trivium.schema import Config, FullAdapter
 
 PACKAGES = {"gguf": ("llama_cpp", ("gguf", "gguf_lora", "ollama", "lmstudio")), "mlx": ("mlx_lm", ("mlx",))}
@@ -26,6 +27,7 @@ def problems_in(config: Config) -> Iterator[str]:
     publisher = export.lmstudio.publisher
     if not publisher.strip() or publisher.startswith(".") or any(c in publisher for c in "/\\\0\n"):
         yield f"export.lmstudio.publisher: set to {publisher!r}; a folder's name: no slashes, no dot at the start."
+    yield from release.problems_in(config)
     without: list[str] = [kind for kind in ("adapter", "gguf_lora") if kind in asked]
     without += ["ollama"] if "ollama" in asked and export.ollama.source == "adapter" else []
     if without and isinstance(config.adapter, FullAdapter):
@@ -33,7 +35,6 @@ def problems_in(config: Config) -> Iterator[str]:
     for extra, (package, kinds) in PACKAGES.items():
         if (lacking := [kind for kind in kinds if kind in asked]) and find_spec(package) is None:
             yield f"export=[{','.join(lacking)}] needs {package}; run pip install 'trivium[{extra}]', or leave it out."
-    if export.hub.push:
-        from trivium.export.hub import problems
+    from trivium.export.hub import problems
 
-        yield from problems(export.hub)
+    yield from problems(export.hub)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from trivium.errors import ConfigError, ModelError
+from trivium.schema import HardwareConfig
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 _REASON = 200
@@ -42,6 +43,18 @@ def require_device(device: str, key: str, way_out: str) -> None:
     if not present[device]:
         here = ", ".join(kind for kind, there in present.items() if there)
         raise ConfigError(f"{key} is {device}, but PyTorch {torch.__version__} sees only {here} on this machine; {way_out}.")
+
+
+def limit_memory(hardware: HardwareConfig) -> None:
+    """Let PyTorch take no more than `hardware.memory_limit_gb` of the device, and say so by running out of memory."""
+    import torch
+
+    limit = (hardware.memory_limit_gb or 0) * 1e9
+    if limit and hardware.device == "cuda":
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / torch.cuda.get_device_properties().total_memory))
+    elif limit and hardware.device == "mps":
+        most = torch.mps.recommended_max_memory()
+        torch.mps.set_per_process_memory_fraction(min(2.0, limit / most))  # Metal recommends less than there is
 
 
 @contextmanager

@@ -1,14 +1,15 @@
 """Models and tokenizers from a local Hugging Face directory or a hub id: safetensors only, no code from the repository."""
 
+import json
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from trivium.errors import ModelError
-from trivium.models import checks
+from trivium.models import checks, quantised
 from trivium.models.checks import explained
 from trivium.models.quiet import quiet
-from trivium.schema import FullAdapter, HardwareConfig, LoraAdapter, ModelConfig
+from trivium.schema import FullAdapter, HardwareConfig, LoraAdapter, ModelConfig, QloraAdapter
 
 ADAPTER_DIR, MODEL_DIR = "adapter", "model"
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
@@ -39,16 +40,19 @@ def load_tokenizer(model: ModelConfig, path: str) -> Any:
     return tokenizer
 
 
-def load_base(model: ModelConfig, hardware: HardwareConfig, path: str) -> Any:
+def load_base(model: ModelConfig, hardware: HardwareConfig, path: str, adapter: Any = None) -> Any:
     """The untuned causal language model, in `hardware.dtype` on `hardware.device`, in evaluation mode.
 
-    Raises `ConfigError` when the device is not there and `ModelError` when the weights are missing or not safetensors.
+    With a `QloraAdapter`, which is then to be trained on it, its linear layers are quantised. Raises `ConfigError` when the
+    device is not there and `ModelError` when the weights are missing or not safetensors.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
     require_device(hardware)
+    checks.limit_memory(hardware)
     _require_weights(path)
+    quantise = isinstance(adapter, QloraAdapter)
     with quiet(), loading(path, "the weights"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             path,
@@ -57,8 +61,9 @@ def load_base(model: ModelConfig, hardware: HardwareConfig, path: str) -> Any:
             attn_implementation=hardware.attn_implementation,
             use_safetensors=True,
             trust_remote_code=False,
+            **(quantised.arguments(adapter, hardware) if quantise else {}),
         )
-    return loaded.to(hardware.device).eval()
+    return quantised.settled(loaded).eval() if quantise else loaded.to(hardware.device).eval()
 
 
 def load_tuned(model: ModelConfig, hardware: HardwareConfig, path: str, run_dir: Path) -> Any:
@@ -66,25 +71,27 @@ def load_tuned(model: ModelConfig, hardware: HardwareConfig, path: str, run_dir:
     return _load_run(model, hardware, path, run_dir, trainable=False).eval()
 
 
-def load_trainable(model: ModelConfig, hardware: HardwareConfig, path: str, run_dir: Path) -> Any:
-    """The same, to be trained further: all of `run_dir/model`, or the adapter alone."""
-    loaded = _load_run(model, hardware, path, run_dir, trainable=True)
+def load_trainable(model: ModelConfig, hardware: HardwareConfig, path: str, run_dir: Path, adapter: Any = None) -> Any:
+    """The same, to be trained further: all of `run_dir/model`, or the adapter alone, on a base as `adapter` wants it."""
+    loaded = _load_run(model, hardware, path, run_dir, trainable=True, adapter=adapter)
     return loaded if hasattr(loaded, "peft_config") else loaded.requires_grad_(True)
 
 
-def _load_run(model: ModelConfig, hardware: HardwareConfig, path: str, run_dir: Path, trainable: bool) -> Any:
-    whole, adapter = run_dir / MODEL_DIR, run_dir / ADAPTER_DIR
+def _load_run(
+    model: ModelConfig, hardware: HardwareConfig, path: str, run_dir: Path, trainable: bool, adapter: Any = None
+) -> Any:
+    whole, place = run_dir / MODEL_DIR, run_dir / ADAPTER_DIR
     if whole.is_dir():
         return load_base(model, hardware, str(whole))
-    if not (adapter / "adapter_config.json").is_file():
+    if not (place / "adapter_config.json").is_file():
         raise ModelError(f"{run_dir} holds neither {MODEL_DIR}/ nor {ADAPTER_DIR}/ of a finished training; train first.")
-    if not list(adapter.glob("*.safetensors")):
-        raise ModelError(f"{adapter} has no .safetensors weights; train again.")
+    if not list(place.glob("*.safetensors")):
+        raise ModelError(f"{place} has no .safetensors weights; train again.")
     from peft import PeftModel
 
-    base = load_base(model, hardware, path)
-    with quiet(), loading(str(adapter), "the adapter"):
-        return PeftModel.from_pretrained(base, str(adapter), is_trainable=trainable)
+    base = load_base(model, hardware, path, adapter)
+    with quiet(), loading(str(place), "the adapter"):
+        return PeftModel.from_pretrained(base, str(place), is_trainable=trainable)
 
 
 def require_device(hardware: HardwareConfig) -> None:
@@ -99,8 +106,31 @@ def _set_chat_template(tokenizer: Any, model: ModelConfig, path: str) -> None:
             raise ModelError(f"model.chat_template: {file} is not a file; name a Jinja file or set it to null.")
         tokenizer.chat_template = file.read_text(encoding="utf-8")
     if tokenizer.chat_template is None:
-        raise ModelError(f"{path}: the tokenizer has no chat template; name a Jinja file with model.chat_template=….")
+        raise _without_template(path)
     _require_template(tokenizer, model.chat_template or path)
+
+
+def require_chat_template(path: str) -> None:
+    """Raise `ModelError` unless the tokenizer of a local model directory has a chat template of its own."""
+    folder = local_folder(path)
+    if folder is not None and not _has_template(folder):
+        raise _without_template(path)
+
+
+def _has_template(folder: Path) -> bool:
+    if (folder / "chat_template.jinja").is_file() or any(folder.glob("additional_chat_templates/*.jinja")):
+        return True
+    try:
+        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    except ValueError:  # damaged, which loading it tells
+        return True
+    return bool(settings.get("chat_template"))
+
+
+def _without_template(path: str) -> ModelError:
+    return ModelError(f"{path}: the tokenizer has no chat template; name a Jinja file with model.chat_template=….")
 
 
 def _require_template(tokenizer: Any, place: str) -> None:

@@ -14,8 +14,9 @@ from trivium.models.shards import FLOATS, Change, Entry, Shard, rewrite, shards,
 from trivium.schema import HardwareConfig, ModelConfig
 
 _CODES = {name: code for code, name in FLOATS.items()}
-_TAKEN = ["*config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt"]
-_TAKEN += ["chat_template*", "model*.safetensors", "model.safetensors.index.json"]
+TAKEN = ["*config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt"]
+TAKEN += ["chat_template*", "model*.safetensors", "model.safetensors.index.json"]
+"""The files that a model consists of, as patterns."""
 _WAY_OUT = "set model.path to the model that it was trained on (base_model_name_or_path in its adapter_config.json)."
 _EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight", "tok_embeddings.weight")
 
@@ -61,7 +62,7 @@ def model_folder(model: ModelConfig, path: str) -> Path:
     from huggingface_hub import snapshot_download
 
     with quiet(), loading(path, "the weights"):
-        return Path(snapshot_download(path, revision=model.revision, allow_patterns=_TAKEN))
+        return Path(snapshot_download(path, revision=model.revision, allow_patterns=TAKEN))
 
 
 def _trained(model: ModelConfig, base: str, run_dir: Path) -> tuple[Path, Mapping[str, LowRank]]:

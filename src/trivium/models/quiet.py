@@ -15,6 +15,7 @@ _CHATTY = (
     "sentence_transformers",
     "spacy",
     "torch",
+    "bitsandbytes",
 )
 
 

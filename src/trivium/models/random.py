@@ -45,7 +45,7 @@ def configuration(shape: ModelShape, **more: Any) -> Any:
     }
     width = {"head_dim": shape.head_dim} if shape.head_dim else {}
     try:
-        return AutoConfig.for_model(shape.model_type, **told, **width, **more)
+        return AutoConfig.for_model(shape.model_type or "", **told, **width, **more)
     except ValueError as error:
         raise ConfigError(
             f"model.shape.model_type={shape.model_type} is no architecture that the installed Transformers knows; give the "

@@ -73,10 +73,16 @@ class AlertsConfig:
 
     name: str = opt("default", "Label.")
     enabled: bool = opt(True, "Watch at all.")
-    divergence: float = opt(2.0, "Alert when the smoothed loss is this many times its lowest value so far.", gt=1)
+    divergence: float = opt(
+        2.0, "SFT: alert when the smoothed loss is this many times its lowest value so far, and beyond its own noise.", gt=1
+    )
     patience: int = opt(3, "Metric lines in a row that an alert takes.", ge=1)
     collapse: float = opt(0.9, "GRPO: alert when this share of groups has rewards without any spread.", gt=0, le=1)
     entropy: float = opt(0.01, "GRPO: alert when the policy's entropy (nats a token) falls below this.", ge=0)
+    repetition: float = opt(0.5, "GRPO: alert when this share of the answers' four-word runs is a repetition.", gt=0, le=1)
+    length_drift: float = opt(
+        4.0, "GRPO: alert when completions are this many times longer, or shorter, than those of the first step.", gt=1
+    )
     webhook: str | None = opt(
         None, "env:NAME of an environment variable that holds the URL which is sent every alert as JSON; null for none."
     )

@@ -15,6 +15,7 @@ from trivium.binding import Problems, bind_fields, nearest
 from trivium.console import Screen, console
 from trivium.errors import TriviumError
 from trivium.models.generate import Sampling
+from trivium.recording import last_steps
 from trivium.sample import Message
 from trivium.schema import Config, TalkConfig
 from trivium.scores.completion import Completion
@@ -40,6 +41,7 @@ def chat(config: Config, run: Path) -> None:
         for line in _typed() if typed else sys.stdin:
             if not talk.hear(line.strip(), echo=not typed):
                 break
+    last_steps()
 
 
 class Chat:

@@ -5,8 +5,9 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,6 +17,13 @@ _GRACE = 10.0
 """Seconds that a server has to end by itself."""
 _LINES = 8
 """Last lines of its log that are told of one that died."""
+_WATCH = """
+import os, signal, sys
+group, word = sys.stdin.buffer.readline(), sys.stdin.buffer.read(1)
+if group and not word:
+    os.killpg(int(group), signal.SIGKILL)
+"""
+"""A program that is told a group of processes, and kills it when its input ends without a further word."""
 
 
 def free_port(host: str, port: int) -> int:
@@ -71,16 +79,42 @@ class Child:
 
 @contextmanager
 def running(name: str, command: Sequence[str], log: Path) -> Iterator[Child]:
-    """A server in a group of processes of its own, which is ended at the end: asked to, then made to."""
+    """A server in a group of processes of its own, which is ended at the end: asked to, then made to.
+
+    Where this process is killed before it can do so, another one kills the group.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, env=_environment()
-        )
-    try:
-        yield Child(name, process, log)
-    finally:
-        _end(process)
+    with _watcher() as tell:
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, env=_environment()
+            )
+        try:
+            tell(f"{process.pid}\n".encode())
+            yield Child(name, process, log)
+        finally:
+            _end(process)
+
+
+@contextmanager
+def _watcher() -> Iterator[Callable[[bytes], None]]:
+    """What is written to a process that notices the end of this one: its pipe from here closes, whatever the end was."""
+    command = [sys.executable, "-I", "-S", "-c", _WATCH]
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(
+        command, bufsize=0, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, start_new_session=True
+    ) as process:
+        pipe = process.stdin
+        assert pipe is not None, "it was asked for"
+
+        def tell(words: bytes) -> None:
+            with suppress(BrokenPipeError):  # somebody has killed the watcher, which no server needs
+                pipe.write(words)
+
+        try:
+            yield tell
+        finally:
+            tell(b"\n\n")
 
 
 def _environment() -> dict[str, str]:
@@ -95,7 +129,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     for asked, patience in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, None)):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, asked)
-        with suppress(subprocess.TimeoutExpired):
+        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):  # a second Ctrl-C is impatience
             process.wait(patience)
             return
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,10 +49,19 @@ def ask(config: Config, base_url: str, model: str, probe: Probe, base: str) -> s
     """The server's answer by the `openai` client, thinking left out; raises `TriviumError` where there is none."""
     request = {"model": model, "messages": probe.messages, "temperature": 0, "max_tokens": probe.max_new_tokens}
     try:
-        text = asyncio.run(_reply(config, base_url, request))
+        text = _aside(lambda: asyncio.run(_reply(config, base_url, request)))
     except NoReply as error:
         raise TriviumError(f"serve={config.serve.name} is up at {base_url} and gives no answer ({error}).") from None
     return chat.reader(load_tokenizer(config.model, base), config.dataset.chat)(text.strip()).answer
+
+
+def _aside(ask: Callable[[], str]) -> str:
+    """What a call returns, made in a thread of its own: a signal meanwhile interrupts the waiting, and nothing half-way."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(ask).result()
+    finally:
+        pool.shutdown(wait=False)
 
 
 async def _reply(config: Config, base_url: str, request: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from trivium.artifact import MANIFEST
 from trivium.errors import ConfigError
 from trivium.overrides import key_of
+from trivium.result import FINISHED
 
 LAST = "last"
 """What `from_run` calls the newest finished run below `outputs/`."""
@@ -54,17 +55,23 @@ def unfinished(folder: Path) -> str | None:
         inside = max((path.parent for path in folder.glob(f"*/{RESULT}")), default=None)
         way = f"did you mean {inside}?" if inside else "name a folder that a run has written, or from_run=last."
         return f"{folder} holds no {RESULT} and {SETTINGS}, so it is not the folder of a run; {way}"
-    if _held(run / LOCK):
-        return f"another process is still writing into {run}; wait until it is done."
     result = read_result(run)
+    if result["status"] not in FINISHED and _held(run / LOCK):  # a finished run is held while it is exported
+        return f"another process is still writing into {run}; wait until it is done."
     ending = f"it ended as {result['status']}" + (f": {result['error']}" if result.get("error") else "")
-    if not any((folder / weights / MANIFEST).is_file() for weights in _WEIGHTS):
+    if not _trained(folder):
+        if run != folder and _trained(run):
+            return f"{folder} holds no trained weights; those of the experiment itself are taken up with from_run={run}."
         return f"{folder} holds no trained weights ({ending}); train first."
-    if result["status"] not in ("ok", "gate_failed") and (stage := _left_undone(run, result)):
+    if result["status"] not in FINISHED and (stage := _left_undone(run, result)):
         return (
             f"{run} never finished its stage {stage} ({ending}); the same command with hydra.run.dir={run} goes on from there."
         )
     return None
+
+
+def _trained(folder: Path) -> bool:
+    return any((folder / weights / MANIFEST).is_file() for weights in _WEIGHTS)
 
 
 def read_result(folder: Path) -> dict[str, Any]:

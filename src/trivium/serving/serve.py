@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from trivium import stages
-from trivium.artifact import receipt
+from trivium.artifact import receipt, valid
 from trivium.console import Screen
 from trivium.errors import ModelError
-from trivium.recording import terminable
+from trivium.recording import last_steps, terminable
 from trivium.result import Result
 from trivium.schema import Config
 from trivium.serving import child, probe
@@ -49,16 +49,23 @@ def serve(config: Config, run: Path) -> None:
             screen.say("Ctrl-C stops it")
             server.wait()
     except KeyboardInterrupt:
+        last_steps()
         screen.say(f"{settings.name} is stopped")
 
 
 def _weights(config: Config, run: Path, base: str, program: Program, result: Result, screen: Screen) -> Path:
-    """What the program serves: what was exported, or else made now, beside the exports and without their certificate."""
+    """What the program serves: what was exported, or else made now, beside the exports and without their certificate.
+
+    Raises `ModelError` for an export that is not as it was written.
+    """
     from trivium.export import run as exporting
     from trivium.export.job import Job
 
     exported = run / "export" / program.KIND
-    if receipt(exported) is not None and (found := program.part(exported, config)) is not None:
+    if (made_then := receipt(exported)) is not None and (found := program.part(exported, config)) is not None:
+        with screen.bar(f"looking through {exported.name}"):
+            if valid(exported, made_then.key) is None:
+                raise ModelError(f"{exported} is not as it was written; export it again, or remove that folder.")
         return found
     wanted = replace(config, export=program.wanted(config))
     job = Job(wanted, base, run, run / FOLDER, screen, result.metrics, result.verdicts)

@@ -8,22 +8,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from trivium.tracking.told import RECORDS, mend, table_name
 from trivium.tracking.tracker import Tracker
+
+FORCED = 1.0
+"""Seconds of lines that a power cut may cost."""
 
 
 class JsonlTracker:
-    """One JSON line per record in `<out>/metrics.jsonl`, flushed at once so that a crash loses nothing."""
+    """One JSON line per record in `<out>/metrics.jsonl`, flushed at once so that a crash loses nothing.
+
+    The file goes on where an earlier process left it; a line that this one was killed in is cut off.
+    """
 
     run_id: str | None = None
 
     def __init__(self, out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         self._out = out
-        self._file = (out / "metrics.jsonl").open("a", encoding="utf-8")
+        mend(out)
+        self._file = (out / RECORDS).open("a", encoding="utf-8")
+        self._forced = 0.0
 
     def _write(self, record: dict[str, Any]) -> None:
         self._file.write(json.dumps({"time": round(time.time(), 3), **record}) + "\n")
         self._file.flush()
+        if time.monotonic() - self._forced > FORCED:
+            os.fsync(self._file.fileno())
+            self._forced = time.monotonic()
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Nothing: the resolved configuration lies beside the file."""
@@ -41,7 +53,7 @@ class JsonlTracker:
         import pyarrow  # type: ignore[import-untyped]
         import pyarrow.parquet  # type: ignore[import-untyped]
 
-        path = self._out / name / f"{name}_{step:05d}.parquet"
+        path = self._out / name / f"{table_name(name, step)}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
         pyarrow.parquet.write_table(pyarrow.table(dict(columns)), temporary)

@@ -1,11 +1,12 @@
 """What a run's folder knows, sent to an MLflow run that has missed it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from trivium.tracking import outbox
+from trivium.tracking.told import records
 
 
 def of_trial(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -16,15 +17,15 @@ def of_trial(params: Mapping[str, Any]) -> dict[str, Any]:
 def resend(client: Any, run_id: str, folder: Path) -> int:
     """Send what `run_id` lacks of the folder's parameters, metrics, tags and data sets; how many rows that were."""
     run = client.get_run(run_id)
-    records = list(_records(folder / "metrics.jsonl"))
+    lines = list(records(folder))
     rows = {
         "params": _missing(outbox.param_rows(of_trial(_settings(folder))), run.data.params),
-        "metrics": _new_metrics(client, run, _metrics(records, folder)),
-        "tags": _missing(outbox.tag_rows({r["tag"]: r["value"] for r in records if "tag" in r}), run.data.tags),
+        "metrics": _new_metrics(client, run, _metrics(lines, folder)),
+        "tags": _missing(outbox.tag_rows({r["tag"]: r["value"] for r in lines if "tag" in r}), run.data.tags),
     }
     for batch in outbox.batches(rows):
         client.log_batch(run_id, synchronous=True, **batch)
-    datasets = _new_datasets(run, records)
+    datasets = _new_datasets(run, lines)
     if datasets:
         client.log_inputs(run_id, datasets)
     return sum(map(len, rows.values())) + len(datasets)
@@ -32,17 +33,8 @@ def resend(client: Any, run_id: str, folder: Path) -> int:
 
 def started_at(folder: Path) -> int | None:
     """When the folder's run began, in milliseconds since 1970; None where it has no record."""
-    first = next(_records(folder / "metrics.jsonl"), None)
+    first = next(records(folder), None)
     return int(first["time"] * 1000) if first else None
-
-
-def _records(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of `metrics.jsonl`; one that was cut off by a crash is left out."""
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        try:
-            yield json.loads(line)
-        except ValueError:
-            continue
 
 
 def _settings(folder: Path) -> dict[str, Any]:
@@ -57,10 +49,10 @@ def _settings(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def _metrics(records: list[dict[str, Any]], folder: Path) -> list[Any]:
+def _metrics(lines: list[dict[str, Any]], folder: Path) -> list[Any]:
     """The history, and what only `result.json` has."""
     rows = []
-    for record in records:
+    for record in lines:
         values = {name: value for name, value in record.get("metrics", {}).items() if value is not None}
         rows += outbox.metric_rows(values, record.get("step"), record["time"])
     known = {row.key for row in rows}
@@ -92,8 +84,8 @@ def _new_metrics(client: Any, run: Any, rows: list[Any]) -> list[Any]:
     return new
 
 
-def _new_datasets(run: Any, records: list[dict[str, Any]]) -> list[Any]:
+def _new_datasets(run: Any, lines: list[dict[str, Any]]) -> list[Any]:
     known = {(entry.dataset.name, entry.dataset.digest) for entry in run.inputs.dataset_inputs} if run.inputs else set()
-    found = {r["dataset"]: r for r in records if "dataset" in r}.values()
+    found = {r["dataset"]: r for r in lines if "dataset" in r}.values()
     rows = [outbox.dataset_row(r["dataset"], r["digest"], r["source"], r["context"]) for r in found]
     return [row for row in rows if (row.dataset.name, row.dataset.digest) not in known]

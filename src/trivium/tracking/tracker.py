@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from trivium.tracking.told import Told
+
 
 class Recorder(Protocol):
     """What a training may record while it lasts."""
@@ -40,10 +42,10 @@ class Tracker(Recorder, Protocol):
 
 
 class Trackers:
-    """Several trackers as one."""
+    """Several trackers as one; what is `told` of a step already is not said again."""
 
-    def __init__(self, *trackers: Tracker) -> None:
-        self._trackers = trackers
+    def __init__(self, *trackers: Tracker, told: Told | None = None) -> None:
+        self._trackers, self._told = trackers, told
         self._children: list[Trackers] = []
         self.run_id = next((t.run_id for t in trackers if t.run_id), None)
 
@@ -59,12 +61,14 @@ class Trackers:
 
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """To each."""
-        for tracker in self._trackers:
+        values = values if self._told is None else self._told.news(values, step)
+        for tracker in self._trackers if values else ():
             tracker.metrics(values, step)
 
     def table(self, name: str, columns: Mapping[str, list[Any]], step: int) -> None:
         """To each."""
-        for tracker in self._trackers:
+        told = self._told is not None and self._told.table(name, step)
+        for tracker in self._trackers if not told else ():
             tracker.table(name, columns, step)
 
     def dataset(self, name: str, digest: str, source: str, context: str) -> None:
@@ -79,7 +83,8 @@ class Trackers:
 
     def child(self, name: str, out: Path) -> "Tracker":
         """A child of each."""
-        self._children.append(Trackers(*(tracker.child(name, out) for tracker in self._trackers)))
+        told = Told(out)
+        self._children.append(Trackers(*(tracker.child(name, out) for tracker in self._trackers), told=told))
         return self._children[-1]
 
     def finish(self, status: str) -> None:

@@ -1,11 +1,9 @@
-"""Memory and heat."""
-
-import time
+"""Memory."""
 
 import pytest
 from tests.export import shapes
 
-from trivium.backends.mlx.memory import checkpoint_layers, measured, rest
+from trivium.backends.mlx.memory import checkpoint_layers, measured
 from trivium.errors import TrainingError
 from trivium.models import mlx
 from trivium.schema import Config, ModelConfig
@@ -18,13 +16,6 @@ def test_a_full_device_is_one_sentence_and_other_errors_pass():
         raise RuntimeError(said)
     with pytest.raises(RuntimeError, match="shapes"), measured(Config()):
         raise RuntimeError("shapes do not fit")
-
-
-def test_rest_is_the_asked_share_of_the_time():
-    began = time.perf_counter()
-    rest(0.3, 0.25)
-    assert time.perf_counter() - began == pytest.approx(0.1, abs=0.05)
-    rest(1000.0, 0.0)
 
 
 def test_layers_of_other_models_are_left_alone(tmp_path):

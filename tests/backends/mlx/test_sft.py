@@ -4,13 +4,14 @@ import json
 import math
 import resource
 import shutil
+import time
 from pathlib import Path
 
 import mlx.core as mx
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tests.backends.trainings import STEPS, Watch, configured, same, terminate, weights
+from tests.backends.trainings import STEPS, Watch, configured, learnt, same, terminate, tokens, weights
 from tests.export import shapes
 
 from trivium.backends.mlx import sft, start
@@ -146,11 +147,11 @@ def test_interrupted_and_resumed_equals_uninterrupted(random_model, prepared, tm
     watch = Watch()
     parts = run(config, random_model, prepared, tmp_path / "parts", watch)
     assert watch.steps[0] == (6, 11)
-    assert parts == whole
+    assert learnt(parts) == learnt(whole) and tokens(parts) == tokens(whole)
     assert same(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_half_written_checkpoints_and_those_of_other_settings_are_not_resumed(random_model, prepared, tmp_path):
+def test_half_written_checkpoints_are_not_resumed_and_those_of_other_settings_are_refused(random_model, prepared, tmp_path):
     config = configured(save_steps=3, save_total_limit=3)
     run(config, random_model, prepared, tmp_path / "whole")
     with pytest.raises(Interrupted):
@@ -165,32 +166,48 @@ def test_half_written_checkpoints_and_those_of_other_settings_are_not_resumed(ra
     assert watch.steps[0] == (7, STEPS)
     assert same(tmp_path / "whole", tmp_path / "parts")
     config.method.learning_rate = 1e-3
-    watch = Watch()
-    run(config, random_model, prepared, tmp_path / "parts", watch)
-    assert watch.steps[0] == (1, STEPS)
+    with pytest.raises(ConfigError, match="unfinished training"):
+        run(config, random_model, prepared, tmp_path / "parts")
 
 
 def test_a_checkpoint_of_pytorch_is_not_taken_up(random_model, prepared, tmp_path):
     config = configured(save_steps=3)
     run(config, random_model, prepared, tmp_path, on=torch_sft)
     config.backend.name = "mlx"
-    watch = Watch()
-    run(config, random_model, prepared, tmp_path, watch)
-    assert watch.steps[0] == (1, STEPS)
+    with pytest.raises(ConfigError, match="unfinished training"):
+        run(config, random_model, prepared, tmp_path)
 
 
-def test_it_reports_as_pytorch_does_and_its_peak_memory_besides(random_model, prepared, tmp_path):
-    seen = {}
+def test_it_reports_and_measures_as_pytorch_does(random_model, prepared, tmp_path):
+    seen, told = {}, {}
+    config = configured(loss=DistrustPublishedLoss(), eval_steps=4, max_steps=10, save_steps=3)
     for on in (torch_sft, sft):
         watch = Watch()
-        run(configured(eval_steps=4, max_steps=10, save_steps=3), random_model, prepared, tmp_path / on.__name__, watch, on)
-        seen[on] = [(step, set(line) - {"system/peak_memory_gb"}) for step, line in watch.lines]
+        told[on] = run(config, random_model, prepared, tmp_path / on.__name__, watch, on)
+        seen[on] = [(step, set(line)) for step, line in watch.lines]
         steps = [step for step, _ in watch.steps]
         assert steps == list(range(1, 11))
     assert seen[sft] == seen[torch_sft]
+    assert told[sft].keys() == told[torch_sft].keys()
+    assert watch.values("loss/distrust")[-1] + watch.values("nll")[-1] == pytest.approx(watch.values("loss")[-1], rel=1e-5)
     assert watch.shown["system/peak_memory_gb"] > 0
     kept = sorted(path.name for path in (tmp_path / sft.__name__ / "checkpoints").iterdir())
     assert kept == sorted(path.name for path in (tmp_path / torch_sft.__name__ / "checkpoints").iterdir())
+
+
+def test_seconds_and_memory_before_an_interruption_count_and_rest_changes_nothing(random_model, prepared, tmp_path):
+    def slow() -> None:
+        time.sleep(1.0)
+        terminate()
+
+    run(configured(), random_model, prepared, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(configured(), random_model, prepared, tmp_path / "parts", Watch(5, slow))
+    config = configured()
+    config.hardware.throttle = 0.5
+    metrics = run(config, random_model, prepared, tmp_path / "parts")
+    assert 1.0 < metrics["system/train_seconds"] < 60
+    assert same(tmp_path / "whole", tmp_path / "parts")
 
 
 @BOTH

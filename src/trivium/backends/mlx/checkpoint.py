@@ -47,6 +47,11 @@ class Position:
     """The loss of the last line."""
     evaluated: dict[str, float] = field(default_factory=dict)
     """The held-out metrics of the newest evaluation, with their step as `step`."""
+    seconds: float = 0.0
+    tokens: int = 0
+    """Of all steps, padding included."""
+    peak: float = 0.0
+    """GB."""
 
 
 def save(folder: Path, key: str, keep: int, learner: Learner, position: Position) -> None:

@@ -11,7 +11,8 @@ import mlx.nn as nn
 import mlx.optimizers as optim
 from mlx.utils import tree_flatten, tree_map, tree_reduce
 
-from trivium.backends.losses import Loss, loss_terms, total
+from trivium.backends.lines import parts
+from trivium.backends.losses import Loss, loss_terms, term_names, total
 from trivium.backends.mlx.batches import Batch
 from trivium.backends.shape import warmup_steps
 from trivium.models.mlx_head import logits_at
@@ -20,6 +21,11 @@ from trivium.schema import SftMethod
 _UNDECAYED = re.compile(r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)", re.IGNORECASE)
 """Names of the weights that Transformers' trainer leaves out of weight decay."""
 _SUMS = ("nll", "loss", "entropy", "mean_token_accuracy")
+
+
+def sums_of(loss: Loss) -> tuple[str, ...]:
+    """What is summed over the supervised tokens: these, and the terms of a loss that has several."""
+    return *_SUMS, *parts(dict.fromkeys(term_names(loss), 0.0))
 
 
 class Step(NamedTuple):
@@ -59,7 +65,7 @@ class Learner:
                 mx.eval(gradients, sums)  # one micro-batch's activations at a time
         norm = self._update(gradients)
         mx.eval(self._state, mx.random.state, sums, norm)
-        values = dict(zip(_SUMS, sums.tolist(), strict=True))
+        values = dict(zip(sums_of(self.loss), sums.tolist(), strict=True))
         return Step(values["loss"] / tokens, norm.item(), values)
 
     def finite(self) -> bool:
@@ -69,7 +75,7 @@ class Learner:
     def measure(self, batch: Batch) -> dict[str, float]:
         """Sums over a batch's supervised tokens, nothing learnt."""
         _, sums = scored(self.model, self.loss, batch, mx.array(1.0))
-        return dict(zip(_SUMS, sums.tolist(), strict=True))
+        return dict(zip(sums_of(self.loss), sums.tolist(), strict=True))
 
     def _gradients_of(self, tokens: mx.array, *parts: Any) -> tuple[Any, mx.array]:
         before = self.model.trainable_parameters()
@@ -107,15 +113,17 @@ def _refill(tree: Any, tensors: Mapping[str, mx.array], prefix: str) -> None:
 
 
 def scored(model: Any, loss: Loss, batch: Batch, tokens: mx.array) -> tuple[mx.array, mx.array]:
-    """The batch's share of the step's loss (nats a token of `tokens`), and the sums named in `_SUMS`."""
+    """The batch's share of the step's loss (nats a token of `tokens`), and the sums named in `sums_of`."""
     logits = logits_at(model, batch.ids, batch.places)
     log_total = mx.logsumexp(logits, axis=-1)
     nll = (log_total - mx.take_along_axis(logits, batch.targets[:, None], axis=-1)[:, 0]) * batch.mask
-    combined = total(loss_terms(loss, nll, batch.mask, batch.columns)) * batch.mask
+    terms = loss_terms(loss, nll, batch.mask, batch.columns)
+    combined = total(terms) * batch.mask
     seen = mx.stop_gradient(logits)
     entropy = (log_total - (mx.softmax(seen, axis=-1) * seen).sum(axis=-1)) * batch.mask
     hits = (mx.argmax(seen, axis=-1) == batch.targets) * batch.mask
-    return combined.sum() / tokens, mx.stop_gradient(mx.stack([x.sum() for x in (nll, combined, entropy, hits)]))
+    several = [term * batch.mask for term in terms.values()] if len(terms) > 1 else []
+    return combined.sum() / tokens, mx.stop_gradient(mx.stack([x.sum() for x in (nll, combined, entropy, hits, *several)]))
 
 
 def rate(method: SftMethod, step: int, steps: int) -> float:

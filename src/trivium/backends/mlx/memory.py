@@ -1,6 +1,5 @@
-"""Memory and heat: how much was taken, activations computed again instead of kept, rest between steps."""
+"""Memory: how much was taken, activations computed again instead of kept."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,10 +9,10 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 
+from trivium.backends.measure import PEAK
 from trivium.errors import TrainingError
 from trivium.schema import Config
 
-PEAK = "system/peak_memory_gb"
 _FULL = ("alloc", "out of memory", "insufficient memory", "resource limit")
 """What MLX's complaints about memory say, on its several devices."""
 
@@ -37,12 +36,6 @@ def measured(config: Config) -> Iterator[None]:
             f"{config.hardware.per_device_train_batch_size}; the total batch stays {config.method.total_batch_size}) or "
             "model.max_length, set hardware.gradient_checkpointing=true, or train on a quantised base with adapter=qlora."
         ) from error
-
-
-def rest(seconds: float, share: float) -> None:
-    """Sleep after so many seconds of work, so that rest is this share of the whole time."""
-    if share:
-        time.sleep(seconds * share / (1.0 - share))
 
 
 def checkpoint_layers(model: Any) -> None:

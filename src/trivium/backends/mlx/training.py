@@ -12,14 +12,15 @@ from trivium.backends import checkpoints
 from trivium.backends.best import Best
 from trivium.backends.corpus import Corpus
 from trivium.backends.interrupt import Stop
-from trivium.backends.lines import Progress, require_finished, why_not_finite
+from trivium.backends.lines import Progress, require_finished, shown, why_not_finite
+from trivium.backends.measure import PEAK, Clock, rest, took
 from trivium.backends.mlx import checkpoint
 from trivium.backends.mlx.batches import micro_batches
 from trivium.backends.mlx.checkpoint import Position, Tally
 from trivium.backends.mlx.learner import Learner, rate
-from trivium.backends.mlx.memory import peak, rest
+from trivium.backends.mlx.memory import peak
 from trivium.backends.shape import batch_shape
-from trivium.errors import Pruned, TrainingError
+from trivium.errors import NotFinite, Pruned
 from trivium.schema import Config
 from trivium.tracking import Recorder
 
@@ -51,17 +52,21 @@ class Training:
         """
         self._resume()
         self.learner.model.train()
-        tokens, since = 0, time.perf_counter()
-        while self.position.step < self.corpus.steps and not stop:
+        position, clock = self.position, Clock(self.position.seconds)
+        tokens, since = position.tokens, time.perf_counter()
+        while position.step < self.corpus.steps and not stop:
             began = time.perf_counter()
-            tokens += self._step()
-            progress(self.position.step, self.corpus.steps, {**self.latest, **peak()})
+            position.tokens += self._step()
+            position.seconds = clock.seconds()
+            progress(position.step, self.corpus.steps, {**self.latest, **self._peak()})
             self._show(stop)
             if self._due(self.config.method.logging_steps):
-                self._log(record, self._line() | {"tokens_per_second": tokens / (time.perf_counter() - since)})
-                tokens, since = 0, time.perf_counter()
+                speed = (position.tokens - tokens) / (time.perf_counter() - since)
+                self._log(record, self._line() | {"tokens_per_second": speed})
+                tokens, since = position.tokens, time.perf_counter()
             self._between(record, stop)
-            rest(time.perf_counter() - began, self.config.hardware.throttle)
+            rest(time.perf_counter() - began, self.config.hardware.throttle, stop)
+        position.seconds = clock.seconds()
         require_finished(stop, self.position.step, self.corpus.steps)
         return self._final(record)
 
@@ -73,7 +78,7 @@ class Training:
             logger.info("going on from %s", latest)
             self.position = checkpoint.load(latest, self.learner)
         elif not self.learner.finite():
-            raise TrainingError(why_not_finite(1, self.config.method.learning_rate, base_is_finite=False))
+            raise NotFinite(why_not_finite(1, self.config.method.learning_rate, base_is_finite=False))
 
     def _step(self) -> int:
         """One optimiser step; returns the tokens that went in, padding included."""
@@ -85,7 +90,7 @@ class Training:
         supervised = self.corpus.dataset.supervised(positions)
         step = self.learner.step(batches, supervised, rate(method, done, self.corpus.steps))
         if not step.finite:
-            raise TrainingError(why_not_finite(done + 1, method.learning_rate, base_is_finite=True))
+            raise NotFinite(why_not_finite(done + 1, method.learning_rate, base_is_finite=True))
         self.position.step = done + 1
         self.position.tally.add(step, supervised)
         return sum(batch.ids.size for batch in batches)
@@ -105,7 +110,12 @@ class Training:
         tally, method = self.position.tally, self.config.method
         learning_rate = rate(method, self.position.step - 1, self.corpus.steps)
         self.position.loss, self.position.tally = tally.means()["loss"], Tally()
-        return {**tally.means(), "grad_norm": tally.grad_norm, "learning_rate": learning_rate, **peak()}
+        return {**tally.means(), "grad_norm": tally.grad_norm, "learning_rate": learning_rate, **self._peak()}
+
+    def _peak(self) -> dict[str, float]:
+        """The most memory (GB) at once, before an interruption or since."""
+        self.position.peak = max(self.position.peak, peak()[PEAK])
+        return {PEAK: self.position.peak}
 
     def _between(self, record: Recorder, stop: Stop) -> None:
         """Evaluate and save, where it is time."""
@@ -139,7 +149,7 @@ class Training:
             sums = {name: sums.get(name, 0.0) + value for name, value in found.items()}
         self.learner.model.train()
         tokens = examples.supervised(range(len(examples)))
-        return {f"eval_{name}": value / tokens for name, value in sums.items()}
+        return {f"eval_{name}": value / tokens for name, value in sums.items() if shown(f"eval_{name}")}
 
     def _log(self, record: Recorder, line: dict[str, float]) -> None:
         self.latest |= line
@@ -148,7 +158,8 @@ class Training:
     def _final(self, record: Recorder) -> dict[str, float]:
         position = self.position
         loss = position.tally.means()["loss"] if position.loss is None else position.loss
-        metrics = {"train/loss": loss, "train/steps": float(position.step), **peak()}
+        metrics = {"train/loss": loss, "train/steps": float(position.step), **self._peak()}
+        metrics |= took(position.seconds, position.tokens)
         if self.corpus.held_out is not None:
             if position.evaluated.get("step") != position.step:
                 self._evaluate(record)

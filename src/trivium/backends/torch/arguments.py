@@ -31,6 +31,7 @@ def common_arguments(config: Config, folder: Path, steps: int) -> dict[str, Any]
         "bf16": hardware.dtype == "bfloat16",
         "fp16": hardware.dtype == "float16",
         "use_cpu": hardware.device == "cpu",
+        "ddp_find_unused_parameters": False,
         "dataloader_pin_memory": hardware.pin_memory,
         "dataloader_num_workers": hardware.dataloader_num_workers,
         "remove_unused_columns": False,

@@ -8,7 +8,9 @@ from transformers import PrinterCallback, Trainer
 
 from trivium.backends import checkpoints
 from trivium.backends.lines import why_not_finite
-from trivium.errors import TrainingError
+from trivium.backends.torch import ranks
+from trivium.errors import NotFinite
+from trivium.models.quantised import adapter_kept
 
 
 class CarefulTrainer(Trainer):
@@ -18,6 +20,10 @@ class CarefulTrainer(Trainer):
     _key: str
     _staging: Path | None = None
 
+    def __init__(self, **kwargs: Any) -> None:
+        with adapter_kept(kwargs["model"]):
+            super().__init__(**kwargs)
+
     def start(self, checkpoint_key: str) -> None:
         """Say what the checkpoints belong to; only those with the same key are resumed."""
         self.folder, self._key = Path(str(self.args.output_dir)), checkpoint_key
@@ -25,7 +31,7 @@ class CarefulTrainer(Trainer):
 
     def latest_checkpoint(self) -> Path | None:
         """The newest whole checkpoint of this very training, or None."""
-        return checkpoints.latest(self.folder, self._key)
+        return ranks.shared(lambda: checkpoints.latest(self.folder, self._key))
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         """The gradient norm; stops before the optimiser step when it or the loss is not finite."""
@@ -34,7 +40,7 @@ class CarefulTrainer(Trainer):
         if not self.args.fp16:  # with fp16 the gradient scaler skips overflowing steps by itself
             finite = finite & torch.isfinite(torch.as_tensor(norm, device=finite.device))
         if not bool(finite):
-            raise TrainingError(self._why_not_finite(model))
+            raise NotFinite(self._why_not_finite(model))
         return norm
 
     def _why_not_finite(self, model: Any) -> str:
@@ -48,14 +54,17 @@ class CarefulTrainer(Trainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Write the checkpoint beside its place, mark it, move it in one step, then remove old ones."""
         place = self.folder / f"{checkpoints.PREFIX}{self.state.global_step}"
-        with checkpoints.new_folder(place, nested=True) as staging:
+        with ranks.writing(checkpoints.new_folder(place, nested=True)) as staging:
             self._staging = staging
             try:
                 super()._save_checkpoint(model, trial)
             finally:
                 self._staging = None
-            checkpoints.mark(staging / place.name, self.state.global_step, self._key)
-        checkpoints.prune(self.folder, self._key, int(self.args.save_total_limit or 1))
+            ranks.together()
+            if ranks.first():
+                checkpoints.mark(staging / place.name, self.state.global_step, self._key)
+        if ranks.first():
+            checkpoints.prune(self.folder, self._key, int(self.args.save_total_limit or 1))
 
     def create_model_card(self, *_args: Any, **_kwargs: Any) -> None:
         """No model card: checkpoints are for resuming only."""

@@ -17,21 +17,22 @@ from trl.trainer.utils import RepeatSampler
 from trivium.artifact import code_hash, file_hash, key_of, seal, valid
 from trivium.backends.interrupt import Stop, graceful_stop
 from trivium.backends.lines import CHECKPOINTS, Progress
-from trivium.backends.shape import numeric
-from trivium.backends.torch import sft
+from trivium.backends.shape import decisive, numeric
+from trivium.backends.torch import ranks, sft
 from trivium.backends.torch.arguments import common_arguments
 from trivium.backends.torch.board import Board
-from trivium.backends.torch.callbacks import Reporter, StopOnSignal
+from trivium.backends.torch.callbacks import Reporter
 from trivium.backends.torch.careful import CarefulTrainer
 from trivium.backends.torch.gold import GoldWatch, Tables
+from trivium.backends.torch.measure import Meter
+from trivium.backends.torch.start import Load, load
 from trivium.backends.torch.watch import Watcher, freed
 from trivium.data import chat
 from trivium.data.jsonl import read_samples
 from trivium.errors import DataError
 from trivium.evaluation.probe import Watch
 from trivium.maths.advantages import NORMALIZE_THEN_SUM, SUM_THEN_NORMALIZE
-from trivium.models.adapters import attach
-from trivium.models.load import load_base, load_tokenizer, load_trainable, weights_dir
+from trivium.models.load import load_tokenizer, weights_dir
 from trivium.models.quiet import quiet
 from trivium.rewards.compose import Composition
 from trivium.rewards.rehearse import proxy, rehearse
@@ -83,31 +84,33 @@ def train(
     record: Recorder,
     progress: Progress,
     watch: Watch | None = None,
+    load: Load = load,
 ) -> dict[str, float]:
     """Train `base` on the rewards, after a warm start if one is configured; returns the final metrics.
 
     Writes `out/adapter` (PEFT) or `out/model`, and `out/checkpoints`; an interrupted training of the same
     settings goes on from its last checkpoint. Raises what `sft.train` raises, and `ConfigError` or `ModelError` for rewards
-    that cannot be used.
+    that cannot be used. `load` makes the models.
     """
+    ranks.require(config.hardware)
     questions, composition = read_questions(config, prepared), proxy(config)
     rehearse(config, composition, questions.train)
-    start, warm = warm_start(config, base, prepared, record, progress)
+    start, warm = warm_start(config, base, prepared, record, progress, load)
     with graceful_stop() as stop, quiet(), sft.memory_explained(config):
-        tokenizer = load_tokenizer(config.model, base)
-        trainer, board = build(config, base, start, out / CHECKPOINTS, questions, composition, tokenizer)
+        meter, tokenizer = Meter(config.hardware.device), load_tokenizer(config.model, base)
+        trainer, board = build(config, base, start, out / CHECKPOINTS, questions, composition, tokenizer, load=load)
         note = trainer.folder / FIRST_LOOK
         gold = GoldWatch(config, composition, questions.held_out, tokenizer, record, note)
         record.metrics(questions.metrics(), 0)
-        trainer.add_callback(Reporter(record.metrics, progress, shown))
-        trainer.add_callback(StopOnSignal(stop, config.method.num_iterations))
+        reporter = Reporter(record.metrics, progress, meter, shown)
+        sft.watch_over(trainer, config, reporter, stop, config.method.num_iterations)
         trainer.add_callback(Tables(board, record, config.method.completions_steps))
         trainer.add_callback(gold)
         if watch is not None:
             trainer.add_callback(Watcher(watch, config, tokenizer))
-        metrics = _run(trainer, config.method, stop)
+        metrics = {**_run(trainer, config.method, stop), **meter.metrics(trainer.state)}
         sft.write_weights(trainer, out / weights_dir(config.adapter))
-    return {**warm, **questions.metrics(), **metrics, **gold.verdict(), **board.failure_metrics()}
+    return {**warm, **questions.metrics(), **metrics, **gold.verdict(), **ranks.sums(board.failure_metrics())}
 
 
 def read_questions(config: Config, prepared: Path) -> Questions:
@@ -141,6 +144,8 @@ def build(
     questions: Questions,
     composition: Composition,
     tokenizer: Any,
+    *,
+    load: Load = load,
 ) -> tuple[PolicyTrainer, Board]:
     """The trainer, ready to run from the weights in `start` or else from `base`, and the board that holds its rewards; `folder`
     takes the checkpoints.
@@ -151,7 +156,7 @@ def build(
     judged = dealt(questions.train, config.seed) if config.reward.shuffle else questions.train
     board = Board(composition, judged, method.num_generations, aggregation, read, method.scale_rewards)
     trainer = PolicyTrainer(
-        model=_policy(config, base, start),
+        model=load(config, base, start),
         reward_funcs=list[Any](board.functions()),
         args=_arguments(config, folder, aggregation, composition),
         train_dataset=Dataset.from_list([{"prompt": chat.prompt(s, talk), "index": i} for i, s in enumerate(questions.train)]),
@@ -181,7 +186,9 @@ def shown(name: str) -> bool:
 # --- the warm start --------------------------------------------------------------------------------------------------
 
 
-def warm_start(config: Config, base: str, prepared: Path, record: Recorder, progress: Progress) -> tuple[Path | None, Metrics]:
+def warm_start(
+    config: Config, base: str, prepared: Path, record: Recorder, progress: Progress, load: Load = load
+) -> tuple[Path | None, Metrics]:
     """Supervised steps on the references, done once for all runs with the same settings.
 
     Returns the folder with its weights and its metrics as `warm_start/…`; None and nothing where there is none.
@@ -189,15 +196,17 @@ def warm_start(config: Config, base: str, prepared: Path, record: Recorder, prog
     settings = _supervised(config)
     if settings is None:
         return None, {}
-    parts = (settings.model, settings.adapter, settings.hardware, settings.method, settings.dataset.chat, settings.seed)
+    machine = (numeric(settings.hardware), settings.backend.name)
+    parts = (settings.model, settings.adapter, *machine, settings.method, settings.dataset.chat, settings.seed)
     key = key_of(base, *parts, file_hash(prepared / "train.jsonl"), code_hash("backends", "models", "data/chat.py"))
     folder = Path(config.cache_dir) / "warm_starts" / key
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / weights_dir(config.adapter)
-    with FileLock(folder / ".lock"):
-        if (manifest := valid(weights, key)) is None:
-            metrics = sft.train(settings, base, prepared, folder, record=_Prefixed(record), progress=progress)
-            manifest = seal(weights, WARM_START, key, [p for p in weights.rglob("*") if p.is_file()], metrics)
+    with ranks.holding(FileLock(folder / ".lock")):
+        if (manifest := ranks.shared(lambda: valid(weights, key))) is None:
+            metrics = sft.train(settings, base, prepared, folder, record=_Prefixed(record), progress=progress, load=load)
+            files = [path for path in weights.rglob("*") if path.is_file()]
+            manifest = ranks.shared(lambda: seal(weights, WARM_START, key, files, metrics))
     kept = ("train/loss", "train/steps", "eval_nll")
     return folder, {f"{WARM_START}/{n.removeprefix('train/')}": manifest.metrics[n] for n in kept if n in manifest.metrics}
 
@@ -236,16 +245,9 @@ class _Prefixed:
 # --- the policy ------------------------------------------------------------------------------------------------------
 
 
-def _policy(config: Config, base: str, start: Path | None) -> Any:
-    """The weights to train: the warm start's, or the base's with a new adapter."""
-    if start is not None:
-        return load_trainable(config.model, config.hardware, base, start)
-    return attach(load_base(config.model, config.hardware, base), config.adapter, config.seed)
-
-
 def _checkpoint_key(config: Config, base: str, questions: Questions) -> str:
     """What a checkpoint belongs to: everything that shapes the weights, and nothing that only watches them."""
-    method = replace(config.method, logging_steps=1, completions_steps=0, save_steps=None, save_total_limit=1, gold_steps=0)
+    method = decisive(config.method)
     reward = (config.reward.terms, config.reward.scorers, config.reward.shuffle)
     data = [sample.to_dict() for sample in questions.train]
     return key_of(

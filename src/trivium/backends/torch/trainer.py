@@ -7,13 +7,17 @@ from typing import Any
 
 import torch
 from accelerate.utils import is_peft_model
+from torch.utils.data import ConcatDataset, DataLoader
 from trl import SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import pad
 
-from trivium.backends.losses import OFFSETS, WEIGHTS, Loss, loss_terms, total
+from trivium.backends.lines import parts
+from trivium.backends.losses import OFFSETS, WEIGHTS, Loss, Terms, loss_terms, total
 from trivium.backends.rows import IGNORED
+from trivium.backends.torch import ranks
 from trivium.backends.torch.careful import CarefulTrainer
+from trivium.backends.torch.sharding import ShardedTrainer
 from trivium.maths.weights import Ints
 from trivium.models.head import TokenScores, add_token_scores
 
@@ -59,21 +63,24 @@ class _Tally:
 
     def __init__(self) -> None:
         self.sums: Any = 0.0
+        self.terms: list[str] = []
         self.tokens = 0
         self.since = time.perf_counter()
 
-    def add(self, scores: TokenScores, loss: torch.Tensor) -> None:
-        columns = (scores.log_probs, loss, scores.entropy, scores.is_top1, scores.label_mask)
+    def add(self, scores: TokenScores, terms: Terms, loss: torch.Tensor) -> None:
+        columns = (scores.label_mask, scores.log_probs, loss, scores.entropy, scores.is_top1, *terms.values())
+        self.terms = list(terms)
         self.sums = self.sums + torch.stack([column.detach().sum().double() for column in columns])
 
     def means(self) -> dict[str, float]:
-        """Per supervised token: nll, loss and entropy in nats, and the share of top choices that were right."""
-        log_probs, loss, entropy, hits, count = self.sums.tolist()
+        """Per supervised token: nll, loss, its parts and entropy in nats, and the share of top choices that were right."""
+        count, log_probs, loss, entropy, hits, *terms = ranks.total(self.sums).tolist()
         sums = {"nll": -log_probs, "loss": loss, "entropy": entropy, "mean_token_accuracy": hits}
+        sums |= parts(dict(zip(self.terms, terms, strict=True)))
         return {name: value / max(count, 1.0) for name, value in sums.items()}
 
 
-class ProvenanceTrainer(CarefulTrainer, SFTTrainer):
+class ProvenanceTrainer(CarefulTrainer, ShardedTrainer, SFTTrainer):
     """SFTTrainer whose per-token losses become the configured loss's terms before they are summed."""
 
     def __init__(self, loss: Loss, order: Ints, checkpoint_key: str, packed: bool, **kwargs: Any) -> None:
@@ -99,9 +106,11 @@ class ProvenanceTrainer(CarefulTrainer, SFTTrainer):
         inputs, columns = split_columns(inputs)
         tally = self._tallies["train" if self.model.training else "eval"]
         tally.tokens += inputs["input_ids"].numel()
+        if self.model.training:
+            self.state.num_input_tokens_seen += inputs["input_ids"].numel() * self.accelerator.num_processes
         scores, terms = token_terms(model, inputs, self._loss, columns)
         combined = total(terms)
-        tally.add(scores, combined)
+        tally.add(scores, terms, combined)
         count = scores.label_mask.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
         loss = combined.sum() / count
         if num_items_in_batch is not None and self.args.average_tokens_across_devices:
@@ -116,7 +125,8 @@ class ProvenanceTrainer(CarefulTrainer, SFTTrainer):
             means = tally.means()
             if mode == "train":
                 del means["loss"]  # the trainer's own is the mean over steps
-                logs["tokens_per_second"] = tally.tokens / max(time.perf_counter() - tally.since, 1e-9)
+                tokens = ranks.sums({"tokens": tally.tokens})["tokens"]
+                logs["tokens_per_second"] = tokens / max(time.perf_counter() - tally.since, 1e-9)
             self._metrics[mode].update({name: [value] for name, value in means.items()})
         super().log(logs, start_time)
 
@@ -125,6 +135,17 @@ class ProvenanceTrainer(CarefulTrainer, SFTTrainer):
         done = [line for line in self.state.log_history if "eval_nll" in line and line["step"] == self.state.global_step]
         line = done[-1] if done else self.evaluate()
         return {name: float(line[name]) for name in ("eval_nll", "eval_loss")}
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        """Of several processes each takes its share of the held-out rows, filled up with a row that counts nothing."""
+        if ranks.count() == 1:
+            return super().get_eval_dataloader(eval_dataset)
+        rows: Any = self.eval_dataset if eval_dataset is None else eval_dataset
+        mine = rows.select(range(ranks.rank(), len(rows), ranks.count()))
+        missing = -(-len(rows) // ranks.count()) - len(mine)
+        nothing: Any = {**rows[0], "labels": [IGNORED] * len(rows[0]["labels"])}
+        share: Any = [mine, [nothing] * missing]
+        return DataLoader(ConcatDataset(share), self.args.per_device_eval_batch_size, collate_fn=self.data_collator)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         """Every row of the whole training, in order: the data position is the step count, so resuming is exact."""

@@ -13,6 +13,7 @@ from typing import Any
 from trivium import __version__
 from trivium.data import chat
 from trivium.export import battery, go_template, modelfile, template
+from trivium.export.hub import OTHER
 from trivium.export.job import Job
 from trivium.export.kinds import gguf, gguf_lora, merged
 from trivium.export.links import link
@@ -154,8 +155,9 @@ def _licenses(job: Job) -> Iterator[str]:
     for file in found:
         text = file.read_text(encoding="utf-8", errors="replace")
         yield "".join(c for c in text if c.isprintable() or c in "\n\t")
-    if not found and job.config.export.hub.license != "other":
-        yield job.config.export.hub.license
+    settings = job.config.export.hub
+    if not found and (name := settings.license_name or settings.license) != OTHER:
+        yield name
 
 
 def _create(job: Job, out: Path) -> dict[str, Any]:

@@ -12,17 +12,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from trivium.binding import nearest
 from trivium.errors import ConfigError, ModelError
 from trivium.export.kinds.merged import PRECISIONS
 from trivium.export.llama import pre_tokenizer, source
 from trivium.export.llama.table import tensor_types
-from trivium.export.llama_driver import UNKNOWN_TOKENIZER
+from trivium.export.llama_driver import UNKNOWN_TOKENIZER, UNREADABLE
 from trivium.models.low_rank import CONFIG, WEIGHTS, read_adapter
 
 DIRECT = ("f32", "f16", "bf16", "q8_0")
 """Types that the converter writes; the others are quantised from a file in the model's own type."""
-_FULL = ("No space left", " requested and ")
-"""How Python, and how NumPy, say that a disk is full."""
+_FULL = ("No space left", "File too large", " requested and ")
+"""How Python, and how NumPy, say that nothing more can be written."""
 _ROOM = 1 << 20
 """Bytes that are free on a disk which is not full."""
 
@@ -46,11 +47,14 @@ def write_model(model: Path, files: Mapping[str, Path], name: str, cache_dir: Pa
     """Write a model directory as GGUF, one file for each type; `name` is what the files call the model, `named` the
     pre-tokenizer that was set by hand.
 
-    Raises `ModelError` when the converter knows the architecture or the tokenizer not, and `OSError` when the disk is full.
+    Raises `ModelError` when the converter knows the architecture or the tokenizer not, `ConfigError` for a pre-tokenizer that
+    llama.cpp does not know, and `OSError` when the disk, or a file, may hold no more.
     """
     llama = source.find(cache_dir)
     folder = next(iter(files.values())).parent
     with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as made:
+        if named is not None:
+            _require_known(llama, model, named, Path(made) / "vocabulary.gguf")
         parts = {kind: Path(made) / f"{kind}.gguf" for kind in files}
         direct = {kind: part for kind, part in parts.items() if kind in DIRECT}
         own = _own_type(model)
@@ -59,6 +63,7 @@ def write_model(model: Path, files: Mapping[str, Path], name: str, cache_dir: Pa
         _convert(llama, model, direct, name, named)
         for kind in set(parts) - set(direct):
             _run({"task": "quantise", "source": str(direct[own]), "file": str(parts[kind]), "kind": kind}, folder)
+        _require_readable(next(iter(parts.values())))
         return _publish(parts, files)
 
 
@@ -92,11 +97,28 @@ def _own_type(model: Path) -> str:
     return PRECISIONS.get(str(config.get("dtype") or config.get("torch_dtype")), "f32")
 
 
-def _convert(llama: Path, model: Path, parts: Mapping[str, Path], name: str, named: str | None) -> None:
+def _convert(
+    llama: Path, model: Path, parts: Mapping[str, Path], name: str, named: str | None, vocab_only: bool = False
+) -> None:
     outputs = {kind: str(part) for kind, part in parts.items()}
-    way = {"pre_tokenizer": named or pre_tokenizer.known(model), "always": named is not None}
+    way = {"pre_tokenizer": named or pre_tokenizer.known(model), "always": named is not None, "vocab_only": vocab_only}
     task = {"task": "convert", "llama": str(llama), "model": str(model), "outputs": outputs, "name": name, **way}
     _run(task, next(iter(parts.values())).parent)
+
+
+def _require_known(llama: Path, model: Path, named: str, file: Path) -> None:
+    """Raise `ConfigError` for a pre-tokenizer that llama.cpp cannot load a vocabulary with, before any weight is converted."""
+    _convert(llama, model, {"f32": file}, model.name, named, vocab_only=True)
+    try:
+        _require_readable(file)
+    except ModelError as error:
+        known = nearest(named, pre_tokenizer.names(llama))
+        raise ConfigError(f"export.gguf.pre_tokenizer: set to {named!r}, which llama.cpp does not know; {known}") from error
+
+
+def _require_readable(file: Path) -> None:
+    """Raise `ModelError` unless llama.cpp loads the vocabulary of a written file, whose weights are then its own affair."""
+    _run({"task": "vocabulary", "file": str(file)}, file.parent)
 
 
 def _write_plain(adapter: Path, out: Path) -> None:
@@ -132,15 +154,29 @@ def _run(task: Mapping[str, Any], folder: Path) -> None:
 
 
 def _failure(task: str, code: int, said: str, folder: Path) -> Exception:
-    if any(words in said for words in _FULL) or shutil.disk_usage(folder).free < _ROOM:
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    full = shutil.disk_usage(folder).free < _ROOM
+    if full or any(words in said for words in _FULL):
+        reason = errno.ENOSPC if full or not _limited() else errno.EFBIG
+        return OSError(reason, os.strerror(reason), str(folder))
     if code == UNKNOWN_TOKENIZER:
         return ModelError(
             "llama.cpp's converter does not know how this tokenizer cuts text into words (pre_tokenizer in tokenizer.json); "
             "name the nearest of llama.cpp's own with export.gguf.pre_tokenizer=… (llama-bpe, qwen2, gpt-2, …): the "
             "certificate then tells whether the tokens are the same."
         )
+    if code == UNREADABLE:
+        return ModelError(
+            "llama.cpp cannot load the vocabulary that its converter wrote; the converter may be newer than the installed "
+            f"llama-cpp-python: leave {source.VARIABLE} unset, or install the bindings of the same release."
+        )
     return ModelError(f"llama.cpp could not {task} it: {_reason(said.splitlines(), code)}")
+
+
+def _limited() -> bool:
+    """Whether the size of a file is limited (`ulimit -f`)."""
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
 
 
 def _environment() -> dict[str, str]:

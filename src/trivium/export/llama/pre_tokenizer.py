@@ -1,9 +1,13 @@
 """How a byte-level BPE cuts text into words before it merges: llama.cpp knows some ways, by name."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
+
+from trivium.export.llama_driver import CONVERTER
 
 _CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 _WORD, _MARKS = r"[^\r\n\p{L}\p{N}]?\p{L}+", r" ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -33,6 +37,8 @@ NAMES: dict[tuple[tuple[str, ...], bool], str] = {
     ((_DIGITS, _WORDS_AND_BYTES), False): "smollm",
 }
 """llama.cpp's names, by the steps of a tokenizer and whether whole words of the vocabulary are taken without merging."""
+_NAMED = re.compile(r'\bres = "([\w.-]+)"')
+"""Where the converter's source gives a tokenizer its name."""
 
 
 def known(folder: Path) -> str | None:
@@ -43,6 +49,13 @@ def known(folder: Path) -> str | None:
         return None
     steps = tuple(_steps(tokenizer.get("pre_tokenizer") or {}))
     return NAMES.get((steps, bool(model.get("ignore_merges"))))
+
+
+def names(llama: Path) -> set[str]:
+    """Those that the converter in a folder writes into its files, and ours."""
+    files = [llama / CONVERTER, *(llama / "conversion").glob("*.py")]
+    found = (_NAMED.findall(file.read_text(encoding="utf-8")) for file in files if file.is_file())
+    return {*NAMES.values(), *chain.from_iterable(found)}
 
 
 def _steps(step: Mapping[str, Any]) -> Iterator[str]:

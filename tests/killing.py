@@ -1,0 +1,108 @@
+"""Whole runs in processes of their own, which are killed without warning; modules are imported once for all of them."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+
+PRELOADED = [
+    "trivium.pipeline",
+    "trivium.compose",
+    "trivium.backends.torch.sft",
+    "trivium.backends.torch.grpo",
+    "trivium.evaluation",
+    "hydra",
+    "mlflow",
+    "sqlalchemy",
+]
+
+
+def context() -> ForkServerContext:
+    """A server that has imported everything and forks."""
+    made = multiprocessing.get_context("forkserver")
+    made.set_forkserver_preload(PRELOADED)
+    return made
+
+
+def run(words: list[str], cwd: Path, out: Path, log: Path) -> None:
+    """`trivium` with these words, without its own reading of the command line; the exit code is a failure's."""
+    from trivium import arms, pipeline
+    from trivium.compose import hydra_at
+    from trivium.errors import TriviumError
+    from trivium.overrides import checked
+
+    os.chdir(cwd)
+    with log.open("a") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    try:
+        with hydra_at():
+            config = checked(words)
+            planned = arms.plan(config, words, checked)
+        pipeline.run(config, planned, out, "killed")
+    except TriviumError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+
+
+@dataclass
+class Killed:
+    """A run in `out`, started again whenever it was killed."""
+
+    words: list[str]
+    out: Path
+    rng: random.Random
+    context: ForkServerContext = field(default_factory=context)
+    kills: list[str] = field(default_factory=list)
+    """Where each kill came."""
+
+    def start(self) -> ForkServerProcess:
+        """One process at work on it."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        process = self.context.Process(target=run, args=(self.words, self.out.parent, self.out, self.out.parent / "log"))
+        process.start()
+        return process
+
+    def finish(self, timeout: float = 300) -> int:
+        """Let it come to its end; its exit code."""
+        process = self.start()
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+        return -1 if process.exitcode is None else process.exitcode
+
+    def kill(self, when: str) -> bool:
+        """Start it and kill it at a moment: anywhere, while it trains, or while it writes a checkpoint. False if it was done."""
+        process, seen = self.start(), self.size()
+        moments: dict[str, Callable[[], bool]] = {
+            "anywhere": lambda: True,
+            "training": lambda: self.size() > seen + 2000,
+            "writing": lambda: any(self.out.rglob(".checkpoint-*.tmp")),
+        }
+        deadline = time.monotonic() + 120
+        while process.exitcode is None and not moments[when]():
+            assert time.monotonic() < deadline, f"it never came to {when}: {self.out.parent / 'log'}"
+            time.sleep(0.001)
+        process.join(self.rng.uniform(*{"anywhere": (0, 5), "training": (0, 0.4), "writing": (0, 0.03)}[when]))
+        process.kill()
+        process.join()
+        if process.exitcode == -signal.SIGKILL:
+            self.kills.append(when)
+        return process.exitcode == -signal.SIGKILL
+
+    def size(self) -> int:
+        """Bytes of all its records."""
+        return sum(path.stat().st_size for path in self.out.rglob("metrics.jsonl"))
+
+    def steps(self, arm: str = "") -> list[int]:
+        """The steps that its records tell of, in their order."""
+        path = self.out / arm / "metrics.jsonl"
+        lines = path.read_text().splitlines() if path.is_file() else []
+        return [step for line in lines if line.endswith("}") and (step := json.loads(line).get("step"))]
