@@ -79,7 +79,7 @@ class Killed:
         return -1 if process.exitcode is None else process.exitcode
 
     def kill(self, when: str) -> bool:
-        """Start it and kill it at a moment: anywhere, while it trains, or while it writes a checkpoint. False if it was done."""
+        """Start it and kill it: anywhere, while it trains, or while it writes a checkpoint. False if it was done before."""
         process, seen = self.start(), self.size()
         moments: dict[str, Callable[[], bool]] = {
             "anywhere": lambda: True,

@@ -2,13 +2,13 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.killing import Killed
+
 from trivium.artifact import file_hash
 
 SFT = (

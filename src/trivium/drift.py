@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def settle(config: Config, arms: Sequence[Arm], out: Path) -> dict[str, str]:
     What was begun there with the same settings goes on. With others a `ConfigError` lists every key that differs once weights
     have been trained, unless `fork` is set: what is there is then kept, as a run's folder of its own.
     """
+    _put_back(out)
     before = _read(out, fork=config.fork)
     if before is None:
         return {}
@@ -150,14 +152,22 @@ def _fork(out: Path, changed: list[str]) -> dict[str, str]:
 
 
 def _set_aside(out: Path) -> Path:
-    """Move what is in a run's folder into one of its own below; its settings last, so that a kill cannot hide the rest."""
-    places = (out / BEFORE / str(i) for i in range(1, 10**6))
-    place = next(place for place in places if not (place / SETTINGS).exists())
-    place.mkdir(parents=True, exist_ok=True)
+    """Move what is in a run's folder into one of its own below; its settings last, so that a kill shows."""
+    place = next(place for i in count(1) if not (place := out / BEFORE / str(i)).exists())
+    place.mkdir(parents=True)
     for path in sorted(out.iterdir(), key=lambda path: path.name == SETTINGS):
         if path.name not in _STAYS:
             os.replace(path, place / path.name)
     return place
+
+
+def _put_back(out: Path) -> None:
+    """Undo what a kill has left half set aside."""
+    for place in out.glob(f"{BEFORE}/*"):
+        if not (place / SETTINGS).exists():
+            for path in place.iterdir():
+                os.replace(path, out / path.name)
+            place.rmdir()
 
 
 def _measured_otherwise(before: Config, now: Config, out: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from trivium.doctor.finding import ABSENT, FAIL, OK, WARN, Finding
+from trivium.doctor.finding import ABSENT, FAIL, OK, Finding
 from trivium.schema import Config, MlflowTracking
 from trivium.tracking.store import database
 
@@ -59,7 +59,7 @@ def _file(file: Path) -> Finding:
     if found == wanted:
         return Finding("MLflow", OK, f"{file}, {runs} runs, schema {found}")
     remedy = f"keep a copy, then: mlflow db upgrade sqlite:///{file}; or {ELSEWHERE}"
-    return Finding("MLflow", WARN, f"{file} has schema {found}, and this MLflow wants {wanted}", remedy)
+    return Finding("MLflow", FAIL, f"{file} has schema {found}, and this MLflow wants {wanted}", remedy)
 
 
 def _read(file: Path) -> tuple[str, int]:

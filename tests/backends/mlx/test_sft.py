@@ -180,7 +180,7 @@ def test_a_checkpoint_of_pytorch_is_not_taken_up(random_model, prepared, tmp_pat
 
 def test_it_reports_and_measures_as_pytorch_does(random_model, prepared, tmp_path):
     seen, told = {}, {}
-    config = configured(loss=DistrustPublishedLoss(), eval_steps=4, max_steps=10, save_steps=3)
+    config = configured(loss=DistrustPublishedLoss(), eval_steps=4, max_steps=10, save_steps=3, logging_steps=1)
     for on in (torch_sft, sft):
         watch = Watch()
         told[on] = run(config, random_model, prepared, tmp_path / on.__name__, watch, on)

@@ -4,4 +4,4 @@ import unsloth  # type: ignore[import-not-found]  # noqa: F401
 
 from trivium.backends.unsloth.inside.own import own_arguments
 
-pass
+own_arguments()
