@@ -1,13 +1,14 @@
 """Screens as files, pipes and narrow terminals see them."""
 
 import io
+import itertools
 import re
-import time
 
 import pytest
 from rich.console import Console
 
 from trivium.console import Screen, console
+from trivium.pace import Pace
 
 HEADS = ("arm", "consistency of style", "perplexity")
 ROW = ("persona", "0.97\n[0.92, 1.00]", "103.9\n[101.5, 107.9]")
@@ -54,9 +55,8 @@ SHOWN = (
 @pytest.mark.parametrize("width", [80, 120, 200])
 def test_the_live_bar_shows_all_measures_however_narrow(width: int) -> None:
     out = io.StringIO()
-    with Screen(Console(file=out, width=width, force_terminal=True, soft_wrap=True)).bar(
-        "training distrust_published"
-    ) as update:
+    screen = Screen(Console(file=out, width=width, force_terminal=True, soft_wrap=True))
+    with screen.bar("training distrust_published") as update:
         update(1, 2, MEASURES)
     last = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
     assert SHOWN in " ".join(last.split())
@@ -64,8 +64,8 @@ def test_the_live_bar_shows_all_measures_however_narrow(width: int) -> None:
 
 
 def test_a_pipe_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = iter(float(i) for i in range(10_000))
-    monkeypatch.setattr(time, "monotonic", lambda: next(seconds))
+    seconds = itertools.count()
+    monkeypatch.setattr("trivium.console.Pace", lambda: Pace(lambda: next(seconds)))
     out = io.StringIO()
     with Screen(console(out)).bar("training distrust") as update:
         for step in range(1, 101):

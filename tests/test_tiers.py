@@ -14,7 +14,7 @@ from trivium.compose import hydra_at
 from trivium.hardware import GB, Machine
 from trivium.models import quantised
 from trivium.overrides import checked
-from trivium.schema import Config
+from trivium.schema import Config, HardwareConfig
 from trivium.tiers import choose, problems_on, tiers
 
 ConfigOf = Callable[..., Config]
@@ -143,3 +143,13 @@ def test_detection_needs_nothing_heavy() -> None:
     code = "import sys, trivium.tiers as t; t.choose(t.detect()); print({'torch', 'numpy', 'psutil'} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_page_has_the_tiers_as_they_are() -> None:
+    page = (Path(__file__).parents[1] / "docs/hardware.md").read_text(encoding="utf-8")
+    for name, tier in tiers().items():
+        known = HardwareConfig(**{key: value for key, value in tier.items() if key != "defaults"})
+        bits = ", ".join(map(str, known.quantisation)) or "none"
+        cells = [f"`{name}`", f"{known.memory_gb:g}", known.device, known.dtype, bits, str(known.per_device_train_batch_size)]
+        cells += [known.attn_implementation, str(known.dataloader_num_workers), "yes" if known.pin_memory else "no"]
+        assert f"| {' | '.join(cells)} |" in page, name

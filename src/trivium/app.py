@@ -78,7 +78,7 @@ def _precheck(args: list[str]) -> list[str]:
         raise ConfigError([f"{word!r} is not key=value, group=option or a flag; see trivium --help." for word in stray])
     overrides = [arg for arg in args if is_override(arg) and not _is_value(args, args.index(arg))]
     with hydra_at():
-        ours = [o for o in overrides if not o.lstrip("+~").startswith("hydra")]
+        ours = _ours(overrides)
         if _multirun(args) and any(key_of(o) == "from_run" for o in ours):
             raise ConfigError("-m makes new runs, and from_run takes up a finished one; leave one of them out.")
         values = {o: _swept(o) for o in ours}
@@ -88,6 +88,8 @@ def _precheck(args: list[str]) -> list[str]:
             raise ConfigError([f"{o}: several values need -m, one run for each; a list is written [1,2]." for o in several])
         if (name := runs.named(fixed)) is not None:
             return _taken_up(args, overrides, name, config_dir)
+        if _is_reproduction(ours):
+            return _reproduced(args, overrides, config_dir)
         if _is_search(fixed):
             if not _multirun(args):
                 raise ConfigError("a sweep is a search over many runs: add -m, for example trivium -m sweep=alpha.")
@@ -117,17 +119,39 @@ def _taken_up(args: list[str], overrides: list[str], name: str, config_dir: Path
     return _loosened([*others, *place], [*overrides, *place])
 
 
-def _quoted(path: Path) -> str:
-    """A path as a value that Hydra's grammar takes for a text, whatever is in it."""
+def _is_reproduction(overrides: list[str]) -> bool:
+    return any(key_of(o) == "reproduces" or (key_of(o), o.split("=", 1)[-1]) == ("task", "reproduce") for o in overrides)
+
+
+def _reproduced(args: list[str], overrides: list[str], config_dir: Path | None) -> list[str]:
+    """The words for Hydra where a run is made again, under the name that it had."""
+    from trivium.reproduce.run import require
+
+    if _multirun(args):
+        raise ConfigError("-m makes many runs, and task=reproduce makes one again; leave one of them out.")
+    named = [] if any(key_of(o) == "name" for o in overrides) else [f"name={_quoted(require(_ours(overrides), config_dir))}"]
+    return _loosened([*args, *named], [*overrides, *named])
+
+
+def _ours(overrides: list[str]) -> list[str]:
+    return [o for o in overrides if not o.lstrip("+~").startswith("hydra")]
+
+
+def _quoted(path: Path | str) -> str:
+    """A text, often a path, as a value that Hydra's grammar takes for a text, whatever is in it."""
     text = str(path).replace("'", "\\'")
     return f"'{text}'"
 
 
 def _arms(overrides: list[str], config_dir: Path | None) -> tuple[Config, list[Arm]]:
-    """The configuration of a single run and its arms; a run that is taken up has none but itself."""
+    """The configuration of a single run and its arms; a run that is taken up has none, one that is made again its own."""
     if (name := runs.named(overrides)) is not None:
         config = take_up(Path(name), overrides, config_dir)
         return config, [Arm(config.name, config, True)]
+    if _is_reproduction(overrides):
+        from trivium.reproduce.plan import planned
+
+        return planned(overrides, config_dir)
     config = checked(overrides, config_dir)
     return config, plan(config, overrides, lambda changed: checked(changed, config_dir))
 
@@ -294,4 +318,24 @@ def _doctor(config: Config, _arms: list[Arm], out: Path, _label: str) -> None:
     examine(config, out)
 
 
-TASKS: dict[str, Task] = {"run": _run, "audit": _audit, "chat": _chat, "serve": _serve, "doctor": _doctor}
+def _plan(config: Config, arms: list[Arm], out: Path, _label: str) -> Result:
+    from trivium.planner.run import plan as foretell
+
+    return foretell(config, arms, out)
+
+
+def _reproduce(config: Config, arms: list[Arm], out: Path, label: str) -> Result:
+    from trivium.reproduce.run import reproduce
+
+    return reproduce(config, arms, out, label)
+
+
+TASKS: dict[str, Task] = {
+    "run": _run,
+    "plan": _plan,
+    "doctor": _doctor,
+    "audit": _audit,
+    "reproduce": _reproduce,
+    "chat": _chat,
+    "serve": _serve,
+}

@@ -395,7 +395,7 @@ def _best_needs_evaluations(config: Config) -> Iterator[str]:
 
 
 def _alerts_can_be_sent(config: Config) -> Iterator[str]:
-    if config.alerts.enabled and config.alerts.webhook is not None:
+    if config.task in ("run", "reproduce") and config.alerts.enabled and config.alerts.webhook is not None:
         from trivium.backends.webhook import problems_in
 
         yield from problems_in(config.alerts.webhook)

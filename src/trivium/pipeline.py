@@ -1,9 +1,9 @@
 """A run from its configuration to `result.json`: the arms walk through the stages, and one table compares them."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,10 @@ from trivium.arms import Arm
 from trivium.artifact import MANIFEST, write_json
 from trivium.console import Screen, console
 from trivium.errors import GateError, Pruned
-from trivium.recording import recorded
+from trivium.recording import recorded, tell_inputs, tell_origin
 from trivium.result import Result, words_of
 from trivium.schema import Config, DatasetConfig, FullAdapter, GrpoMethod, NoneConfig, PersonaEvaluation
+from trivium.serving.runs import SETTINGS
 from trivium.tracking import Tracker, open_tracker
 from trivium.trial import Trial
 
@@ -42,6 +43,7 @@ class Work:
     items: "EvalItems | None" = None
     base_scores: "Scores | None" = None
     scores: "Scores | None" = None
+    expected: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -56,6 +58,7 @@ class Session:
     tracker: Tracker
     trial: Trial | None = None
     parity: dict[str, Any] | None = None
+    warned: bool = False
 
     @property
     def main(self) -> Work:
@@ -67,11 +70,19 @@ class Session:
         return f"arms/{work.arm.name}/" if len(self.works) > 1 else ""
 
 
-def run(config: Config, arms: list[Arm], out: Path, label: str, trial: Trial | None = None) -> Result:
+def run(
+    config: Config,
+    arms: list[Arm],
+    out: Path,
+    label: str,
+    trial: Trial | None = None,
+    after: "Callable[[Session], None] | None" = None,
+) -> Result:
     """`task=run`: every stage asked for, then the summary.
 
     As a trial of a search, the run reports estimates of the objective while its main arm trains, and may go without the audits
-    before it. Raises the `TriviumError` that ended the run, `Pruned` among them; `result.json` tells the same.
+    before it. `after` has the last word when all stages are done. Raises the `TriviumError` that ended the run, `Pruned` among
+    them; `result.json` tells the same.
     """
     result = Result(config.task, config.name) if config.from_run is None else Result.taken_up(out)
     place, known = (trial.place if trial else None), result.mlflow_run_id
@@ -85,12 +96,14 @@ def run(config: Config, arms: list[Arm], out: Path, label: str, trial: Trial | N
         _require_device(config)
         result.mlflow_run_id = tracker.run_id or known
         tracker.params(summary.flatten(asdict(config)))
-        for name, value in tags.items():
-            tracker.tag(name, value)
+        tell_origin(config, out, tracker, tags, screen.warn)
         session = Session(config, out, _works(arms, out, tracker), screen, result, tracker, trial)
+        session.warned = _foresee(session)
         try:
             for name in config.stages:
                 _stage(session, name)
+            if after is not None:
+                after(session)
         finally:
             _finish(session)
     return result
@@ -184,6 +197,7 @@ def _prepare(session: Session) -> Outcome:
     for work in session.works:
         work.prepared = stages.prepare(work.arm.config, session.screen)
         summary.record_data(work.tracker, work.prepared)
+    tell_inputs((work.arm for work in session.works), session.out, session.tracker)
     main = _prepared(session.main)
     report = main.manifest.metrics
     session.result.add(summary.data_metrics(report))
@@ -197,6 +211,7 @@ def _prepare(session: Session) -> Outcome:
 def _train(session: Session) -> Outcome:
     for work in session.works:
         work.origin = work.base = stages.base_model(work.arm.config, session.screen)
+    _expect(session)
     for work in _in_order(session.works):
         _start_from(session, work)
         _train_one(session, work)
@@ -206,6 +221,44 @@ def _train(session: Session) -> Outcome:
     reused = all(work.tuned is not None and work.tuned.reused for work in session.works)
     note = ", ".join(work.arm.name for work in session.works) if len(session.works) > 1 else ""
     return "reused" if reused else "done", note, main.folder / MANIFEST
+
+
+def _foresee(session: Session) -> bool:
+    """Whether a warning was given that the run does not fit, before anything is prepared for it."""
+    if session.config.plan.gate == "off":
+        return False
+    from trivium.planner.run import foresee
+
+    return foresee(session.config, [work.arm for work in session.works], session.screen)
+
+
+def _expect(session: Session) -> None:
+    """What memory and time the trainings will take, now that their data are there."""
+    if session.config.plan.gate == "off":
+        return
+    from trivium.planner.run import Training, expect
+
+    ahead = [
+        Training(work.arm.name, work.arm.config, work.origin[0], _prepared(work).folder, work.out) for work in session.works
+    ]
+    found = expect(ahead, session.screen, session.warned, timed=session.trial is None)
+    for work in session.works:
+        work.expected = found.get(work.arm.name, {})
+        session.result.add(work.expected, session.prefix(work))
+        if work.arm.main:
+            session.result.add(work.expected)
+
+
+def _tell_error(session: Session, work: Work) -> None:
+    """How far the forecast of a training was off."""
+    if work.tuned is None or work.tuned.reused or not work.expected:
+        return
+    from trivium.planner.run import missed
+
+    errors = missed(work.expected, work.tuned.manifest.metrics, work.arm.config.hardware.device)
+    session.result.add(errors, session.prefix(work))
+    if work.arm.main:
+        session.result.add(errors)
 
 
 def _in_order(works: list[Work]) -> list[Work]:
@@ -235,6 +288,7 @@ def _train_one(session: Session, work: Work) -> None:
     whole_model = isinstance(config.adapter, FullAdapter)
     work.tracker.artifact(work.tuned.folder / MANIFEST if whole_model else work.tuned.folder)
     session.result.add(work.tuned.manifest.metrics, session.prefix(work))
+    _tell_error(session, work)
     if isinstance(config.method, GrpoMethod):
         from trivium.rewards import telling
 
@@ -401,6 +455,7 @@ def _works(arms: list[Arm], out: Path, tracker: Tracker) -> list[Work]:
         folder = out if arm.main else out / "arms" / arm.name
         works.append(Work(arm, folder, tracker.child(arm.name, out / "arms" / arm.name)))
         works[-1].tracker.params(summary.flatten(asdict(arm.config)))
+        works[-1].tracker.artifact(out / "arms" / arm.name / SETTINGS)
     return works
 
 

@@ -2,16 +2,19 @@
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from trivium import drift, durable, summary
+from trivium import drift, durable, environment, summary
 from trivium.arms import Arm
+from trivium.artifact import write_json
 from trivium.errors import ConfigError, Interrupted
 from trivium.result import FINISHED, Result, status_of, words_of
 from trivium.schema import Config
+from trivium.serving.runs import SETTINGS
+from trivium.tracking import Tracker
 
 
 @contextmanager
@@ -81,6 +84,25 @@ def _alone(out: Path, way: str) -> Iterator[None]:
 
 TRAINED = ("task", "seed", "starts_from", "model", "adapter", "hardware", "backend", "method", "dataset", "loss", "reward")
 """Settings that may not differ from those of a finished run in the same folder."""
+
+
+def tell_origin(config: Config, out: Path, tracker: Tracker, tags: Mapping[str, str], warn: Callable[[str], None]) -> None:
+    """Record what a run can be made again from, and where it comes from; warn where it goes on in another environment."""
+    for name, value in tags.items():
+        tracker.tag(name, value)
+    if config.from_run is not None:
+        return
+    if other := environment.record(config, out, drift.finished(out)):
+        changed = "; ".join(other)
+        warn(f"this training began under another environment ({changed}); its weights may differ from an unbroken one's.")
+    tracker.artifact(out / SETTINGS)
+    tracker.artifact(out / environment.FILE)
+
+
+def tell_inputs(arms: Iterable[Arm], out: Path, tracker: Tracker) -> None:
+    """Record, arm by arm, the digests of the user's own files that data and measurements come from."""
+    write_json(out / environment.INPUTS, {arm.name: environment.inputs(arm.config) for arm in arms})
+    tracker.artifact(out / environment.INPUTS)
 
 
 def _refuse_other_settings(config: Config, out: Path) -> None:

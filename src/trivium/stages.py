@@ -16,6 +16,7 @@ from trivium.errors import ConfigError, ModelError
 from trivium.kept import Kept
 from trivium.models import identity
 from trivium.models.load import weights_dir
+from trivium.models.quantised import for_evaluation
 from trivium.schema import (
     ChatConfig,
     CoherenceEvaluation,
@@ -54,14 +55,28 @@ class Product:
 
 def prepare(config: Config, screen: Screen) -> Product:
     """Split data in the shared cache, ready to train on; the same data and settings are prepared once."""
-    made_from, make_into = (_library if config.dataset.kind == "library" else _rows)(config)
-    folder = Path(config.cache_dir) / "prepared" / f"{config.dataset.name}-{key_of(*made_from)}"
+    folder, key, make_into = _preparation(config)
 
     def make(out: Path) -> Mapping[str, Any]:
         with screen.bar("preparing") as update:
             return make_into(out, _steps(update))
 
-    return Product(folder, *cached(folder, "prepare", key_of(*made_from), make))
+    return Product(folder, *cached(folder, "prepare", key, make))
+
+
+def prepared_before(config: Config) -> Path | None:
+    """The folder of the prepared data, where it is in the shared cache already."""
+    if config.dataset.path and not Path(config.dataset.path).exists():
+        return None
+    folder, key, _ = _preparation(config)
+    return folder if valid(folder, key) else None
+
+
+def _preparation(config: Config) -> tuple[Path, str, Callable[[Path, "Progress"], Mapping[str, Any]]]:
+    """Folder and key of the prepared data, and what writes them."""
+    made_from, make_into = (_library if config.dataset.kind == "library" else _rows)(config)
+    key = key_of(*made_from)
+    return Path(config.cache_dir) / "prepared" / f"{config.dataset.name}-{key}", key, make_into
 
 
 Preparation = tuple[tuple[Any, ...], Callable[[Path, "Progress"], Mapping[str, Any]]]
@@ -148,17 +163,7 @@ def base_model(config: Config, screen: Screen) -> tuple[str, str]:
         return _random_model(config, screen)
     if model.path is not None:
         return str(Path(model.path).expanduser()), key_of(model, _fingerprint(Path(model.path).expanduser()))
-    made_of = (
-        "models/tiny.py",
-        "data/neutral.py",
-        "data/small_world.py",
-        "data/logic_world.py",
-        "data/micro_qa.py",
-        "data/library/world.py",
-        "data/chat.py",
-    )
-    key = key_of(model.build, code_hash(*made_of))
-    folder = Path(config.cache_dir) / "models" / f"tiny-{key}"
+    folder, key = _embedded(config)
 
     def make(out: Path) -> Mapping[str, Any]:
         from trivium.models.tiny import build
@@ -169,6 +174,31 @@ def base_model(config: Config, screen: Screen) -> tuple[str, str]:
 
     cached(folder, "model", key, make)
     return str(folder), key
+
+
+def base_before(config: Config) -> str | None:
+    """Path of the base model, or of one with the same tokenizer, where it is on this machine already."""
+    model = config.model
+    if model.path is not None and model.init != "random":
+        folder = Path(model.path).expanduser()
+        return str(folder) if folder.is_dir() else None
+    folder, key = _embedded(config)
+    return str(folder) if valid(folder, key) else None
+
+
+def _embedded(config: Config) -> tuple[Path, str]:
+    """Folder and key of the embedded model."""
+    made_of = (
+        "models/tiny.py",
+        "data/neutral.py",
+        "data/small_world.py",
+        "data/logic_world.py",
+        "data/micro_qa.py",
+        "data/library/world.py",
+        "data/chat.py",
+    )
+    key = key_of(config.model.build, code_hash(*made_of))
+    return Path(config.cache_dir) / "models" / f"tiny-{key}", key
 
 
 def _random_model(config: Config, screen: Screen) -> tuple[str, str]:
@@ -212,7 +242,15 @@ def train(
         _reward_facts(config) if isinstance(config.method, GrpoMethod) else None,
         base[1],
         prepared.key,
-        code_hash("backends", "maths", "models/load.py", "models/adapters.py", "models/mlx.py", "models/mlx_head.py"),
+        code_hash(
+            "backends",
+            "maths",
+            "models/load.py",
+            "models/adapters.py",
+            "models/quantised.py",
+            "models/mlx.py",
+            "models/mlx_head.py",
+        ),
     )
     folder = out / weights_dir(config.adapter)
     if manifest := valid(folder, key):
@@ -310,6 +348,7 @@ def evaluate(
         base[1],
         _what_is_asked(prepared, items),
         tuned.key if tuned else "base",
+        for_evaluation(config),
         (_reward_facts(config), getattr(config.method, "max_completion_length", None))
         if isinstance(config.evaluation, CoherenceEvaluation)
         else None,

@@ -62,11 +62,17 @@ def test_a_noisy_loss_that_falls_however_low_is_no_divergence(noise, lines, seed
     assert not raised(configured(), losses(falling(lines, noise, seed, floor)))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_nor_is_one_that_is_all_noise(seed):
+    assert not raised(configured(), losses(falling(300, 1.0, seed)))
+
+
 def test_single_spikes_are_no_divergence():
-    values = falling(100, 0.1, 1)
+    values, config = falling(100, 0.1, 1), configured()
     for i in range(10, 100, 10):
-        values[i] = 50.0
-    assert not raised(configured(), losses(values))
+        values[i] = values[i + 1] = 50.0
+    config.alerts.patience = 1
+    assert not raised(config, losses(values))
 
 
 @given(st.floats(2.2, 20.0), st.integers(0, 40), st.integers(0, 10_000))
@@ -216,8 +222,8 @@ class Server:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.got.append((self.path, json.loads(body)))
+                body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+                outer.got.append((self.path, json.loads(body or b"null")))
                 time.sleep(outer.wait)
                 code = outer.codes.pop(0) if len(outer.codes) > 1 else outer.codes[0]
                 if code is not None:
@@ -295,6 +301,7 @@ def test_a_dead_webhook_is_told_once_and_disturbs_nothing(told, monkeypatch, cap
     (said,) = [text for text in told.said if "webhook" in text]
     assert said.startswith("alerts.webhook=env:HOOK: an alert could not be delivered (")
     assert any(word in said for word in why.split("|")), said
+    assert {path for path, _ in server.got} == {"/hooks/t0psecret"}
     assert_secret(told, caplog)
 
 

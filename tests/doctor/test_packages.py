@@ -30,7 +30,7 @@ def test_a_lock_that_asks_for_another_version_is_told_with_both(tmp_path: Path) 
 
 def test_lines_for_other_systems_do_not_count(tmp_path: Path) -> None:
     found = packages.against(pinned(tmp_path, "rich==1.0.1 ; sys_platform == 'nosuch'", f"numpy=={metadata.version('numpy')}"))
-    assert found.status == OK and found.detail == "1 packages are as requirements.lock has them"
+    assert found.status == OK and found.detail == "as requirements.lock has them: 1 packages"
 
 
 def test_a_lock_that_is_missing_or_broken_is_a_finding(tmp_path: Path) -> None:

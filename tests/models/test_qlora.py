@@ -1,5 +1,6 @@
 """Adapters on a quantised base: bitsandbytes computes on the CPU too, so all of it runs without an accelerator."""
 
+import importlib
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +9,12 @@ import pytest
 import torch
 from tests.backends.trainings import STEPS, Watch, configured, same, terminate, weights
 
+from trivium.backends.shape import numeric
 from trivium.backends.torch.sft import build, train
 from trivium.errors import ConfigError, Interrupted
 from trivium.models.adapters import attach
 from trivium.models.load import load_base, load_trainable, load_tuned
+from trivium.models.quantised import for_evaluation
 from trivium.schema import Config, HardwareConfig, LoraAdapter, ModelConfig, QloraAdapter
 
 pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
@@ -97,6 +100,26 @@ def test_building_a_trainer_leaves_the_adapter_as_exact_as_it_was(random_model: 
     found = {name: p for name, p in trainer.model.named_parameters() if p.requires_grad}
     assert found.keys() == expected.keys()
     assert all(p.dtype == torch.float32 and torch.equal(p, expected[name]) for name, p in found.items())
+
+
+@pytest.mark.parametrize("backend", ["torch", "mlx"])
+def test_models_are_measured_over_the_plain_base_unless_that_does_not_fit(
+    random_model: Path, prepared: Path, tmp_path: Path, backend: str
+) -> None:
+    pytest.importorskip("mlx.core" if backend == "mlx" else "torch")
+    config = configured(adapter=replace(FORMS["nf4"], group_size=32), max_steps=2)
+    run(config, random_model, prepared, tmp_path)
+    room = importlib.import_module(f"trivium.evaluation.{backend}")
+    for quantised in (False, True):
+        config.hardware.eval_quantised = quantised
+        for trained in (None, tmp_path):
+            model = room.respondent(config, str(random_model), trained)._model
+            kinds = {
+                type(getattr(module, "base_layer", getattr(module, "linear", module))).__name__ for module in model.modules()
+            }
+            assert bool(kinds & {"Linear4bit", "QuantizedLinear"}) == quantised, kinds
+    assert numeric(config.hardware) == numeric(replace(config.hardware, eval_quantised=False))
+    assert for_evaluation(replace(config, adapter=LoraAdapter())) is None
 
 
 def test_target_modules_that_match_nothing_are_told_with_what_there_is(random_model: Path) -> None:

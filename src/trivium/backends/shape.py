@@ -44,6 +44,7 @@ def numeric(hardware: HardwareConfig) -> HardwareConfig:
         memory_gb=plain.memory_gb,
         quantisation=plain.quantisation,
         eval_batch_tokens=plain.eval_batch_tokens,
+        eval_quantised=plain.eval_quantised,
         dataloader_num_workers=plain.dataloader_num_workers,
         pin_memory=plain.pin_memory,
         memory_limit_gb=plain.memory_limit_gb,

@@ -61,7 +61,7 @@ def against(file: Path) -> Finding:
     without = f", {absent} of its packages not installed" if absent else ""
     if other:
         return Finding("lock", WARN, _listed("differing", other) + without, f"pip install -r {file.name}")
-    return Finding("lock", OK, f"{len(pinned) - absent} packages are as {file.name} has them{without}")
+    return Finding("lock", OK, f"as {file.name} has them: {len(pinned) - absent} packages{without}")
 
 
 def extras(config: Config) -> Iterator[Finding]:

@@ -149,7 +149,7 @@ def _step(work: Work) -> str:
     from trivium.models.load import require_device
 
     small = _small(work)
-    hardware = replace(work.asked.hardware, per_device_train_batch_size=8, num_processes=1, num_machines=1)
+    hardware = replace(work.asked.hardware, per_device_train_batch_size=8, num_processes=1, num_machines=1, parallel="ddp")
     config = replace(small, hardware=hardware, backend=work.asked.backend, method=SftMethod(max_steps=1, total_batch_size=8))
     require_device(hardware)
     library = importlib.import_module(f"trivium.backends.{config.backend.name}.sft")

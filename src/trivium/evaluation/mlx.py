@@ -8,6 +8,7 @@ from trivium.evaluation.loglik import Pair, in_batches
 from trivium.evaluation.respondents import ModelRespondent
 from trivium.models import mlx
 from trivium.models.mlx_head import logits_at
+from trivium.models.quantised import for_evaluation
 from trivium.schema import ChatConfig, Config
 
 MAX_LOGITS = 1 << 26
@@ -15,12 +16,13 @@ MAX_LOGITS = 1 << 26
 
 
 def respondent(config: Config, base: str, run_dir: Path | None) -> "MlxRespondent":
-    """The base model, or the one that `run_dir` trained; an adapter lies over the base as it is, never quantised."""
+    """The base model, or the one that `run_dir` trained."""
     mlx.use_device(config.hardware)
+    adapter, dtype = for_evaluation(config), config.hardware.dtype
     if run_dir is None:
-        loaded = mlx.load(config.model, base, config.hardware.dtype)
+        loaded = mlx.load(config.model, base, dtype, adapter)
     else:
-        loaded = mlx.load_tuned(config.model, base, run_dir, config.hardware.dtype)
+        loaded = mlx.load_tuned(config.model, base, run_dir, dtype, adapter)
     return MlxRespondent(*loaded, config.dataset.chat, config.hardware.eval_batch_tokens, config.model.max_length)
 
 

@@ -8,16 +8,17 @@ from trivium.evaluation.loglik import Pair, score_pairs
 from trivium.evaluation.respondents import ModelRespondent
 from trivium.models.generate import generate
 from trivium.models.load import load_base, load_tokenizer, load_tuned
+from trivium.models.quantised import for_evaluation
 from trivium.schema import ChatConfig, Config
 
 
 def respondent(config: Config, base: str, run_dir: Path | None) -> "TorchRespondent":
     """The base model, or the one that `run_dir` trained."""
-    tokenizer = load_tokenizer(config.model, base)
+    tokenizer, adapter = load_tokenizer(config.model, base), for_evaluation(config)
     if run_dir is None:
-        model = load_base(config.model, config.hardware, base)
+        model = load_base(config.model, config.hardware, base, adapter)
     else:
-        model = load_tuned(config.model, config.hardware, base, run_dir)
+        model = load_tuned(config.model, config.hardware, base, run_dir, adapter)
     talk, batch_tokens = config.dataset.chat, config.hardware.eval_batch_tokens
     return TorchRespondent(model, tokenizer, talk, batch_tokens, config.model.max_length)
 

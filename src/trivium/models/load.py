@@ -66,9 +66,11 @@ def load_base(model: ModelConfig, hardware: HardwareConfig, path: str, adapter: 
     return quantised.settled(loaded).eval() if quantise else loaded.to(hardware.device).eval()
 
 
-def load_tuned(model: ModelConfig, hardware: HardwareConfig, path: str, run_dir: Path) -> Any:
-    """The model that a run trained: `run_dir/model` (every weight), or the base with `run_dir/adapter` applied."""
-    return _load_run(model, hardware, path, run_dir, trainable=False).eval()
+def load_tuned(model: ModelConfig, hardware: HardwareConfig, path: str, run_dir: Path, adapter: Any = None) -> Any:
+    """The model that a run trained: `run_dir/model` (every weight), or the base, quantised with a `QloraAdapter`, with
+    `run_dir/adapter` applied.
+    """
+    return _load_run(model, hardware, path, run_dir, trainable=False, adapter=adapter).eval()
 
 
 def load_trainable(model: ModelConfig, hardware: HardwareConfig, path: str, run_dir: Path, adapter: Any = None) -> Any:

@@ -13,7 +13,7 @@ from trivium.models import load as files
 from trivium.models.low_rank import scaling
 from trivium.models.merge import model_folder
 from trivium.models.quiet import quiet
-from trivium.schema import HardwareConfig, ModelConfig
+from trivium.schema import HardwareConfig, ModelConfig, QloraAdapter
 
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 WAY_OUT = "pip install 'trivium[mlx]'"
@@ -73,10 +73,11 @@ def use_device(hardware: HardwareConfig) -> None:
         mx.set_wired_limit(most if limit is None else min(limit, most))
 
 
-def load(model: ModelConfig, path: str, dtype: str | None = None) -> Loaded:
+def load(model: ModelConfig, path: str, dtype: str | None = None, adapter: QloraAdapter | None = None) -> Loaded:
     """The causal language model in a directory or of a hub id, and its tokenizer with a chat template and a padding token.
 
-    `dtype` is `float32`, `bfloat16` or `float16`; None leaves the weights as they are. Quantised MLX directories load too.
+    `dtype` is `float32`, `bfloat16` or `float16`; None leaves the weights as they are. They are quantised as `adapter` says,
+    where it is given. Quantised MLX directories load too.
     Raises `ModelError` when a part is missing or the architecture is not known to MLX-LM, `ConfigError` without MLX.
     """
     utils = library()
@@ -88,20 +89,41 @@ def load(model: ModelConfig, path: str, dtype: str | None = None) -> Loaded:
         found, config = utils.load_model(folder, lazy=True, model_config=rope_keys(utils.load_config(folder)))
         if dtype is not None:
             found.set_dtype(getattr(mx, dtype))
+        if adapter is not None:
+            quantise(found, adapter)
         mx.eval(found.parameters())
     ends = config.get("eos_token_id")
     stops = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
     return Loaded(found.eval(), tokenizer, frozenset(stops))
 
 
-def load_tuned(model: ModelConfig, path: str, run_dir: Path, dtype: str | None = None) -> Loaded:
+def load_tuned(
+    model: ModelConfig, path: str, run_dir: Path, dtype: str | None = None, adapter: QloraAdapter | None = None
+) -> Loaded:
     """The model that a run trained: `run_dir/model` (every weight), or `run_dir/adapter` laid over the base at `path`."""
     whole = run_dir / files.MODEL_DIR
     if whole.is_dir():
         return load(model, str(whole), dtype)
-    found = load(model, path, dtype)
+    found = load(model, path, dtype, adapter)
     apply_adapter(found.model, run_dir / files.ADAPTER_DIR)
     return found
+
+
+def quantise(model: Any, adapter: QloraAdapter) -> None:
+    """Quantise the linear layers and embeddings whose width allows it; raises `ConfigError` where none does."""
+    import mlx.core as mx
+    import mlx.nn as nn
+
+    def fits(_: str, module: Any) -> bool:
+        return hasattr(module, "to_quantized") and module.weight.shape[-1] % adapter.group_size == 0
+
+    if not any(fits(name, module) for name, module in model.named_modules()):
+        raise ConfigError(
+            f"adapter.group_size={adapter.group_size} divides the width of no layer of the model; set a smaller one, or "
+            "choose adapter=lora."
+        )
+    nn.quantize(model, adapter.group_size, adapter.bits, class_predicate=fits)
+    mx.eval(model.parameters())
 
 
 def whole_writer(loaded: Loaded, model: ModelConfig, path: str) -> Callable[[Path], None]:

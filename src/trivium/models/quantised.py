@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
-from trivium.schema import HardwareConfig, QloraAdapter
+from trivium.schema import Config, HardwareConfig, QloraAdapter
 
 WAY_OUT = "install it (pip install 'trivium[qlora]')"
 GROUP_SIZE = 64
@@ -15,6 +15,14 @@ GROUP_SIZE = 64
 def installed() -> bool:
     """Whether bitsandbytes is there."""
     return find_spec("bitsandbytes") is not None
+
+
+def for_evaluation(config: Config) -> QloraAdapter | None:
+    """How the base is quantised while models are evaluated; None where it is not, whatever it was in training."""
+    it = config.adapter
+    if not (config.hardware.eval_quantised and isinstance(it, QloraAdapter)):
+        return None
+    return QloraAdapter(bits=it.bits, group_size=it.group_size, quant_type=it.quant_type, double_quant=it.double_quant)
 
 
 def arguments(adapter: QloraAdapter, hardware: HardwareConfig) -> dict[str, Any]:
@@ -46,8 +54,8 @@ def _device(device: str) -> Any:
 def settled(model: Any) -> Any:
     """The model, which computes on a processor as it does elsewhere.
 
-    Where a processor has instructions for it, bitsandbytes rearranges 4-bit weights for good at the first evaluation, with coarser
-    scales and only for some widths.
+    Where a processor has instructions for it, bitsandbytes rearranges 4-bit weights for good at the first evaluation, with
+    coarser scales and only for some widths.
     """
     from bitsandbytes.nn import Linear4bit
 

@@ -61,7 +61,7 @@ def _keys(step: Step) -> int:
 
 
 def _probabilities(step: Step) -> float:
-    """Attention's weights for a token: their normaliser and the mask, or all of them in float32 and in the type of the values."""
+    """Attention's weights for a token: their normaliser and the mask, or all of them, in float32 and in the values' type."""
     if not step.eager:
         return 4.0 * step.model.heads + (step.length * step.wide if step.padded else 0)
     return step.model.heads * step.length * (4.0 + (step.wide if step.wide < 4 else 0))

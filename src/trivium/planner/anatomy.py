@@ -1,15 +1,15 @@
-"""What a model is made of: its architecture built without memory, from its configuration file or from the shape that is told."""
+"""What a model is made of: its architecture, built without memory from its configuration file or from a shape that is told."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from trivium.errors import ModelError
 from trivium.models.quiet import quiet
-from trivium.schema import Config, ModelConfig, ModelShape, TinyBuild
+from trivium.schema import ModelConfig, ModelShape, TinyBuild
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class Anatomy:
 def anatomy(model: ModelConfig) -> Anatomy:
     """What the configured model is made of.
 
-    Its `config.json` is looked for in the local folder, then among what was downloaded from the hub; `model.shape` is for models
-    without either, and for `init=random`. Nothing is fetched. Raises `ModelError` where none tells, or the architecture is
-    unknown.
+    Its `config.json` is looked for in the local folder, then among what was downloaded from the hub; `model.shape` is for
+    models without either, and for `init=random`. Nothing is fetched. Raises `ModelError` where none tells, or the architecture
+    is unknown.
     """
     if model.path is None and model.init != "random":
         return _built(json.dumps(_tiny(model.build)), "model.build")
@@ -69,10 +69,10 @@ def anatomy(model: ModelConfig) -> Anatomy:
             return _built(json.dumps(told), str(settings))
     if model.shape.model_type is None:
         raise ModelError(
-            f"model.path: the config.json of {model.path} is neither in a local folder nor downloaded; download the model, or tell "
-            "its size with model.shape (model_type, hidden_size, num_hidden_layers …), as conf/model/qwen2_5_1_5b.yaml does."
+            f"model.path: the config.json of {model.path} is neither in a local folder nor downloaded; download the model, or "
+            "tell its size with model.shape (model_type, hidden_size, num_hidden_layers …), as model=qwen2_5_1_5b does."
         )
-    return _built(json.dumps(_shape(model.shape)), "model.shape")
+    return _built(_shape(model.shape), "model.shape")
 
 
 def _settings_file(model: ModelConfig) -> Path | None:
@@ -95,12 +95,14 @@ def _tiny(build: TinyBuild) -> dict[str, Any]:
     return {"model_type": "llama", "tie_word_embeddings": True, **{name: getattr(build, name) for name in named}}
 
 
-def _shape(shape: ModelShape) -> dict[str, Any]:
-    """What was told, without the zeros that stand for the architecture's own way."""
+def _shape(shape: ModelShape) -> str:
+    """What was told, as a configuration (JSON)."""
+    from trivium.models.random import configuration
+
     missing = [f.name for f in fields(shape) if f.name in _NEEDED and not getattr(shape, f.name)]
     if missing:
         raise ModelError(f"model.shape: {', '.join(missing)} not told; set it as the model's config.json has it.")
-    return {name: value for name, value in asdict(shape).items() if value != 0 or name == "tie_word_embeddings"}
+    return str(configuration(shape).to_json_string(use_diff=False))
 
 
 _NEEDED = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
@@ -118,21 +120,24 @@ def _built(settings: str, source: str) -> Anatomy:
     import torch
     from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM
 
+    auto: Any = AutoModelForCausalLM
     told = json.loads(settings)
     model_type = told.pop("model_type", None)
     if model_type not in CONFIG_MAPPING:
         raise ModelError(
             f"{source} names the architecture {model_type!r}, which this version of Transformers does not know (it knows "
-            f"{len(CONFIG_MAPPING)}, among them llama, mistral, qwen2, qwen3, gemma3 and phi3); update transformers, or tell the "
-            "size with model.shape, with the model_type of the architecture nearest to it."
+            f"{len(CONFIG_MAPPING)}, among them llama, mistral, qwen2, qwen3, gemma3 and phi3); update transformers, or tell "
+            "the size with model.shape, with the model_type of the architecture nearest to it."
         )
     try:
         with quiet(), torch.device("meta"):
             config = AutoConfig.for_model(model_type, **told)
-            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+            model = auto.from_config(config, trust_remote_code=False)
     except (ValueError, TypeError, AttributeError, KeyError, RuntimeError, ZeroDivisionError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"{source}: no causal language model can be made of it ({reason}); give a model that writes text.") from error
+        raise ModelError(
+            f"{source}: no causal language model can be made of it ({reason}); give a model that writes text."
+        ) from error
     return _measured(model, model_type, source)
 
 
@@ -179,13 +184,3 @@ def _linears(model: Any, head: Any) -> list[Linear]:
 
 def _block_of(name: str) -> int | None:
     return next((int(part) for part in name.split(".") if part.isdigit()), None)
-
-
-def gigabytes(count: float) -> float:
-    """Bytes as GB (10⁹)."""
-    return count / 1e9
-
-
-def source_of(config: Config) -> str:
-    """Where the facts about the model come from, for people."""
-    return anatomy(config.model).source

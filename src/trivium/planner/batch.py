@@ -30,9 +30,9 @@ class Held:
 class Batch:
     """The largest micro-batch of one process, in tokens, and the whole training.
 
-    `length` is that of its padded rows, `scored` counts its positions with a loss, `padded` tells whether rows differ in length.
-    `tokens` are those that all batches of all processes hold, padding included; None where the data are not known. `exact` tells
-    whether rows were counted.
+    `length` is that of its padded rows, `scored` counts its positions with a loss, `padded` tells whether rows differ in
+    length. `tokens` are those that all batches of all processes hold, padding included; None where the data are not known.
+    `exact` tells whether rows were counted.
     """
 
     sequences: int
@@ -64,7 +64,7 @@ def batch(config: Config, data: Data | None) -> Batch:
     at_once, length = max(1, config.hardware.eval_batch_tokens // config.model.max_length), config.model.max_length
     if data is not None and len(data.train):
         found = _counted(config, config.method, data.train, micro, accumulation)
-        return replace(found, held_out=_held(data.held_out, at_once))
+        return replace(found, held_out=_held(data.held_out, at_once, length))
     steps = config.method.max_steps
     tokens = None if steps is None else float(steps * config.method.total_batch_size * length)
     held = Held(at_once, length, at_once * (length - 1)) if config.dataset.test_size else Held()
@@ -75,7 +75,7 @@ def _counted(config: Config, method: SftMethod, rows: "Rows", micro: int, accumu
     """Micro-batches as the training will form them, of rows in its own order."""
     from trivium.maths.weights import order
 
-    lengths, scored = _lengths(rows), rows.supervised
+    lengths, scored = _lengths(rows, config.model.max_length), rows.supervised
     if method.packing:
         return _packed(config, method, lengths, scored, micro, accumulation)
     steps = method.max_steps or steps_of(method, len(lengths))
@@ -86,7 +86,7 @@ def _counted(config: Config, method: SftMethod, rows: "Rows", micro: int, accumu
         micro,
         int(longest[widest]),
         int(scored[positions].sum(1).max()),
-        int(lengths[positions[widest]].min()) < longest[widest],
+        bool(lengths[positions[widest]].min() < longest[widest]),
         accumulation,
         steps,
         float(longest.sum() * micro),
@@ -94,15 +94,16 @@ def _counted(config: Config, method: SftMethod, rows: "Rows", micro: int, accumu
     )
 
 
-def _lengths(rows: "Rows") -> "Ints":
-    return np.array([len(ids) for ids in rows.input_ids], np.int64)
+def _lengths(rows: "Rows", longest: int) -> "Ints":
+    """Tokens of each row, also where a plan with a shorter limit is made of rows that were counted with another."""
+    return np.minimum(np.array([len(ids) for ids in rows.input_ids], np.int64), longest)
 
 
-def _held(rows: "Rows", at_once: int) -> Held:
+def _held(rows: "Rows", at_once: int, limit: int) -> Held:
     """The batch of the longest rows among the batches of held-out rows, which stand in the order of their file."""
     if not len(rows):
         return Held()
-    lengths, scored = _lengths(rows), rows.supervised
+    lengths, scored = _lengths(rows, limit), rows.supervised
     starts = range(0, len(lengths), at_once)
     longest = max(int(lengths[start : start + at_once].max()) for start in starts)
     return Held(min(at_once, len(lengths)), longest, max(int(scored[start : start + at_once].sum()) for start in starts))

@@ -131,7 +131,7 @@ def _unpacked(model: Anatomy, config: Config) -> float:
 
 
 def _of_optimiser(model: Anatomy, config: Config, gradients: float) -> float:
-    """What a step of AdamW takes: roots of the second moments, of all weights at once on a GPU, of one after another elsewhere."""
+    """What a step of AdamW takes: roots of the second moments, of all weights at once on a GPU, else of one after another."""
     if config.hardware.device == "cuda":
         return gradients
     largest = model.largest if isinstance(config.adapter, FullAdapter) else max((t.inputs for t in model.linears), default=0)
@@ -203,7 +203,9 @@ def _evaluation(model: Anatomy, config: Config) -> Phase:
         "adapter": weights.adapter_parameters(model, config.adapter) * float(weights.ADAPTER_WIDTH),
     }
     cached = _cache(model, wide, step.sequences, step.length)
-    return Phase("evaluation", stays | _forward(model, step, step.tokens) | {"kv cache": cached} | _reward_models(config), False)
+    return Phase(
+        "evaluation", stays | _forward(model, step, step.tokens) | {"kv cache": cached} | _reward_models(config), False
+    )
 
 
 def _reward_models(config: Config) -> dict[str, float]:
@@ -217,7 +219,8 @@ def _reward_models(config: Config) -> dict[str, float]:
 
 def _with_overhead(phase: Phase, device: str) -> Phase:
     told = _overheads()[device]
-    return replace(phase, parts={**phase.parts, "overhead": told["context"] + told["slack"] * phase.total})
+    moving = sum(phase.parts.get(part, 0.0) for part in ("gradients", "activations", "logits", "kv cache"))
+    return replace(phase, parts={**phase.parts, "overhead": told["context"] + told["slack"] * moving})
 
 
 @cache

@@ -23,6 +23,11 @@ class HardwareConfig:
     gradient_checkpointing: bool = opt(False, "Recompute activations in the backward pass to save memory.")
     attn_implementation: str = opt("sdpa", "Attention kernel.", choices=("eager", "sdpa", "flash_attention_2"))
     eval_batch_tokens: int = opt(4096, "Padded tokens scored at once in evaluation.", ge=64)
+    eval_quantised: bool = opt(
+        False,
+        "With adapter=qlora: evaluate over the quantised base, too, where the plain one does not fit; the untuned model is "
+        "then measured quantised as well.",
+    )
     dataloader_num_workers: int = opt(0, "Processes that load batches beside the training; 0 loads them in it.", ge=0)
     pin_memory: bool = opt(False, "Page-locked batches, which copy faster to a CUDA device.")
     memory_limit_gb: float | None = opt(

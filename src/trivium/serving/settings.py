@@ -33,7 +33,7 @@ def take_up(folder: Path, overrides: list[str], config_dir: Path | None = None) 
     except ConfigError as error:
         raise ConfigError(problems + error.problems) from None
     for override in own:
-        _put(settings, key_of(override).split("@")[0].split("."), said)
+        put(settings, key_of(override).split("@")[0].split("."), said)
     config = bind({**settings, "from_run": str(folder)})
     if problems := [*problems, *_cannot_follow(config, folder)]:
         raise ConfigError(problems)
@@ -85,11 +85,11 @@ def _refusal(override: str) -> str:
     )
 
 
-def _put(settings: dict[str, Any], path: list[str], source: Mapping[str, Any]) -> None:
+def put(settings: dict[str, Any], path: list[str], source: Mapping[str, Any]) -> None:
     """Copy the value at a path."""
     head, *rest = path
     if rest:
-        _put(settings[head], rest, source[head])
+        put(settings[head], rest, source[head])
     else:
         settings[head] = source[head]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from trivium.backends.interrupt import graceful_stop
 from trivium.backends.lines import require_finished
-from trivium.errors import ConfigError, GateError
+from trivium.errors import ConfigError, GateError, TrainingError
 from trivium.schema import Config
 from trivium.tracking.tracker import Recorder
 
@@ -82,3 +82,35 @@ def early(_config: Config, _base: str, _prepared: Path, out: Path, *_: Any) -> d
     (out / "pid").write_text(str(os.getpid()))
     time.sleep(60)
     return {}
+
+
+def one_fails(*_: Any) -> dict[str, float]:
+    """Of several processes the last one fails, and the others wait for it."""
+    from torch import distributed
+
+    if distributed.get_rank() == distributed.get_world_size() - 1:
+        raise TrainingError("the last one is out of memory.")
+    distributed.barrier()
+    time.sleep(60)
+    return {}
+
+
+def one_is_killed(*_: Any) -> dict[str, float]:
+    """Of several processes the last one is killed."""
+    from torch import distributed
+
+    if distributed.get_rank() == distributed.get_world_size() - 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+    return {}
+
+
+def counted(_config: Config, _base: str, _prepared: Path, _out: Path, record: Recorder, progress: Any) -> dict[str, float]:
+    """Every process adds its number."""
+    import torch
+    from torch import distributed
+
+    numbers = torch.tensor(float(distributed.get_rank()))
+    distributed.all_reduce(numbers)
+    record.metrics({"sum": float(numbers)}, 1)
+    return {"world": float(distributed.get_world_size())}

@@ -70,10 +70,10 @@ def test_seconds_and_memory_before_an_interruption_count(random_model, prepared,
 def test_rest_takes_its_share_and_changes_no_weight(random_model, prepared, tmp_path):
     run(configured(), random_model, prepared, tmp_path / "fresh")
     config = configured()
-    config.hardware.throttle = 0.6
-    watch = Watch(3, lambda: time.sleep(0.25))
+    config.hardware.throttle = 0.8
+    watch = Watch(3, lambda: time.sleep(0.5))
     metrics = run(config, random_model, prepared, tmp_path / "rested", watch)
-    assert metrics["system/train_seconds"] > 0.25 / 0.4
+    assert metrics["system/train_seconds"] > 0.5 / 0.2
     assert same(tmp_path / "fresh", tmp_path / "rested")
 
 

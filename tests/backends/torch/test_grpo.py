@@ -66,6 +66,7 @@ class Watch:
         self.lines: list[tuple[int, dict[str, float]]] = []
         self.tables: list[tuple[str, int, dict[str, list]]] = []
         self.steps: list[tuple[int, int]] = []
+        self.shown: dict[str, float] = {}
 
     def metrics(self, values, step=None) -> None:
         self.lines.append((step, dict(values)))
@@ -75,6 +76,7 @@ class Watch:
 
     def progress(self, step, steps, metrics) -> None:
         self.steps.append((step, steps))
+        self.shown = dict(metrics)
         if (step, steps) == self.at:
             self.act()
 
@@ -117,9 +119,13 @@ def test_a_training_records_what_its_rewards_did_and_writes_the_adapter(random_m
     names = [f"rewards/{term}/{figure}" for term in TERMS for figure in of_term]
     names += ["rewards/collapse", "completions/length_drift", "completions/repetition", "completions/mean_length"]
     names += ["loss", "reward", "reward_std", "frac_reward_zero_std", "grad_norm", "learning_rate"]
+    names += ["tokens_per_second", "system/peak_memory_gb"]
     for name in names:
         assert len(watch.values(name)) == STEPS, name
     assert [step for step, line in watch.lines if "reward" in line] == [1, 2, 3]
+    assert {"reward", "entropy", "completions/mean_length", "tokens_per_second", "system/peak_memory_gb"} <= watch.shown.keys()
+    assert metrics["system/train_seconds"] > 0 and metrics["system/peak_memory_gb"] >= 0
+    assert tokens(metrics) > sum(8 * length for length in watch.values("completions/mean_length"))  # and the prompts
     assert watch.values("completions/length_drift")[0] == 1.0
     assert watch.values("rewards/overlap/coverage") == [1.0] * STEPS
     shares = [watch.values(f"rewards/{term}/variance_share") for term in TERMS]

@@ -3,9 +3,7 @@
 from typing import Any
 
 import mlx.core as mx
-import mlx.nn as nn
 
-from trivium.errors import ConfigError
 from trivium.models import mlx
 from trivium.models.adapters import attach
 from trivium.models.load import loading
@@ -22,7 +20,7 @@ def add_adapter(config: Config, model: Any, base: str) -> dict[str, Any]:
     adapter = config.adapter
     settings, tensors = _as_peft_makes_it(config, base)
     if isinstance(adapter, QloraAdapter):
-        _quantise(model, adapter)
+        mlx.quantise(model, adapter)
     model.freeze()
     mlx.add_lora(model, mlx.to_mlx(tensors), scaling(settings, adapter.r), adapter.lora_dropout)
     return settings
@@ -54,18 +52,3 @@ def _skeleton(model: ModelConfig, base: str, dtype: Any) -> Any:
             empty = torch.zeros((), dtype=weight.dtype).expand(weight.shape)
             setattr(module, name, torch.nn.Parameter(empty, requires_grad=False))
     return made
-
-
-def _quantise(model: Any, adapter: QloraAdapter) -> None:
-    """Quantise the linear layers and embeddings whose width allows it."""
-
-    def fits(_: str, module: Any) -> bool:
-        return hasattr(module, "to_quantized") and module.weight.shape[-1] % adapter.group_size == 0
-
-    if not any(fits(name, module) for name, module in model.named_modules()):
-        raise ConfigError(
-            f"adapter.group_size={adapter.group_size} divides the width of no layer of the model; set a smaller one, or "
-            "choose adapter=lora."
-        )
-    nn.quantize(model, adapter.group_size, adapter.bits, class_predicate=fits)
-    mx.eval(model.parameters())

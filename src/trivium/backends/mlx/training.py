@@ -57,13 +57,13 @@ class Training:
         while position.step < self.corpus.steps and not stop:
             began = time.perf_counter()
             position.tokens += self._step()
-            position.seconds = clock.seconds()
             progress(position.step, self.corpus.steps, {**self.latest, **self._peak()})
             self._show(stop)
             if self._due(self.config.method.logging_steps):
                 speed = (position.tokens - tokens) / (time.perf_counter() - since)
                 self._log(record, self._line() | {"tokens_per_second": speed})
                 tokens, since = position.tokens, time.perf_counter()
+            position.seconds = clock.seconds()
             self._between(record, stop)
             rest(time.perf_counter() - began, self.config.hardware.throttle, stop)
         position.seconds = clock.seconds()

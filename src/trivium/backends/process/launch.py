@@ -58,17 +58,17 @@ def take_part(path: Path, hardware: HardwareConfig, record: Recorder, progress: 
 def _run(made: Request, path: Path, hardware: HardwareConfig, record: Recorder, progress: Progress) -> dict[str, float]:
     module = f"trivium.backends.{made.config.backend.name}.{made.config.method.name}"
     with TemporaryDirectory(prefix="trivium-") as scratch:
-        launcher = [sys.executable, "-m", "torch.distributed.run", f"--log-dir={scratch}", *_places(hardware)]
-        return parent.train([*launcher, *parent.child(path.resolve(), module)], {}, made, record, progress)
+        command = [*launcher(hardware), f"--log-dir={scratch}", *parent.child(path.resolve(), module)]
+        return parent.train(command, {}, made, record, progress)
 
 
-def _places(hardware: HardwareConfig) -> list[str]:
-    """What torchrun is told of the processes and of where they meet."""
-    each = f"--nproc-per-node={hardware.num_processes}"
+def launcher(hardware: HardwareConfig) -> list[str]:
+    """The beginning of a command that starts the processes of this machine: torchrun, and where they meet the others."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={hardware.num_processes}"]
     if hardware.num_machines == 1:
-        return ["--standalone", each]
+        return [*torchrun, "--standalone"]
     return [
-        each,
+        *torchrun,
         f"--nnodes={hardware.num_machines}",
         f"--node-rank={hardware.machine_rank}",
         "--rdzv-backend=static",

@@ -10,6 +10,7 @@ from trivium.backends.process.child import Silent
 from trivium.backends.process.launch import REQUEST
 from trivium.console import Screen
 from trivium.errors import ConfigError, TriviumError
+from trivium.recording import terminable
 from trivium.schema import Config
 
 _TICK = 0.5
@@ -43,13 +44,14 @@ def take_part(config: Config, out: Path) -> None:
     screen, before = Screen(), _changed(out / "result.json")
     screen.say(f"machine {config.hardware.machine_rank} waits for machine 0 to train in {out}")
     joined: set[tuple[Path, int]] = set()
-    while not _trained(out, before):
-        for path in [out / REQUEST, *sorted(out.glob(f"arms/*/{REQUEST}"))]:
-            if (change := _changed(path)) and (path, change) not in joined:
-                joined.add((path, change))
-                with screen.bar(f"training in {path.parent}") as update:
-                    launch.take_part(path, config.hardware, Silent(), update)
-        time.sleep(_TICK)
+    with terminable():
+        while not _trained(out, before):
+            for path in [out / REQUEST, *sorted(out.glob(f"arms/*/{REQUEST}"))]:
+                if (change := _changed(path)) and (path, change) not in joined:
+                    joined.add((path, change))
+                    screen.say(f"training in {path.parent}")
+                    launch.take_part(path, config.hardware, Silent(), _nothing)
+            time.sleep(_TICK)
     screen.say("machine 0 has trained")
 
 
@@ -62,6 +64,10 @@ def _trained(out: Path, before: int) -> bool:
     if result["status"] not in ("running", "ok") and "train" not in result["stages"]:
         raise TriviumError(f"the run of machine 0 in {out} has {result['status']}: {result['error']}")
     return "train" in result["stages"] or result["status"] != "running"
+
+
+def _nothing(_done: int, _steps: int, _metrics: Mapping[str, float]) -> None:
+    """Machine 0 shows how far it is."""
 
 
 def _changed(path: Path) -> int:

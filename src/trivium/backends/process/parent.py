@@ -58,33 +58,39 @@ def train(
         finally:
             listener.close()
             _end(process)
-    return _outcome(listener, process.returncode, log, start)
+    return _outcome(listener, stop, process.returncode, log, start)
 
 
-def _outcome(listener: "_Listener", code: int, log: Path, start: int) -> dict[str, float]:
-    if listener.errors:
-        raise words.to_error(min(listener.errors, key=_weight), log)
-    if listener.done is None or code != 0:
-        raise TrainingError(_death(code, log, start))
-    return listener.done
-
-
-def _weight(word: Mapping[str, Any]) -> tuple[bool, float]:
-    """The first error that was meant for the user; of several processes, the others fail because one of them did."""
-    return word["error"] not in words.OURS, float(word["at"])
-
-
-def _death(code: int, log: Path, start: int) -> str:
+def _outcome(listener: "_Listener", stop: Stop, code: int, log: Path, start: int) -> dict[str, float]:
+    if listener.done is not None and code == 0:
+        return listener.done
     with log.open("rb") as file:
         file.seek(start)
         text = file.read().decode(errors="replace")
-    found = re.findall(r"exitcode\s*:\s*-(\d+)", text)  # torchrun's own exit code is 1 whatever ended its processes
-    number = -code if code < 0 else int(found[0]) if found else 0
-    if number:
-        name = signal.Signals(number).name
-        why = f"was ended by {name}" + (" (the system does that when memory runs out)" if name == "SIGKILL" else "")
-    else:
-        why = f"ended with exit code {code}"
+    known = min(listener.errors, key=_weight, default=None)
+    killed_by = _killed_by(code, text)
+    if known is None or (_weight(known)[0] and killed_by and not stop):
+        raise TrainingError(_death(killed_by, code, log, text))
+    raise words.to_error(known, log)
+
+
+def _weight(word: Mapping[str, Any]) -> tuple[int, float]:
+    """The first error that was meant for the user; of several processes, the others fail because one of them did."""
+    interrupted = word["error"] in ("Interrupted", "KeyboardInterrupt")
+    return 0 if word["error"] in words.OURS else 2 if interrupted else 1, float(word["at"])
+
+
+def _killed_by(code: int, text: str) -> str | None:
+    """The signal that ended a process; torchrun, which sends SIGTERM to those that are left, tells it in its last words."""
+    numbers = [-code] if code < 0 else [int(number) for number in re.findall(r"exitcode\s*:\s*-(\d+)", text)]
+    names = [signal.Signals(number).name for number in numbers]
+    return next((name for name in names if name != "SIGTERM"), names[0] if names else None)
+
+
+def _death(killed_by: str | None, code: int, log: Path, text: str) -> str:
+    why = f"was ended by {killed_by}" if killed_by else f"ended with exit code {code}"
+    if killed_by == "SIGKILL":
+        why += " (the system does that when memory runs out)"
     told = "".join(f"\n  {line}" for line in text.strip().splitlines()[-_LINES:]) or " nothing"
     return f"the training process {why} without a word; its last lines in {log}:{told}"
 

@@ -22,7 +22,7 @@ def _of_launchers(environment: Mapping[str, str]) -> Iterator[str]:
     """Every process that such a program starts would be a run of its own, and all of them write into one folder."""
     if environment.get("WORLD_SIZE", "1") != "1" or "TORCHELASTIC_RUN_ID" in environment:
         yield _STARTED.format("torchrun")
-    elif "ACCELERATE_MIXED_PRECISION" in environment:
+    elif {"ACCELERATE_MIXED_PRECISION", "ACCELERATE_DYNAMO_BACKEND"} <= environment.keys():
         yield _STARTED.format("accelerate launch")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from unsloth import FastLanguageModel  # type: ignore[import-not-found]
 
 from trivium.backends.unsloth.inside.own import own_trainer
+from trivium.errors import ConfigError
 from trivium.models import checks
 from trivium.models.adapters import attach
 from trivium.models.load import ADAPTER_DIR, loading, require_device, require_files
@@ -47,7 +48,17 @@ def _model(config: Config, base: str) -> Any:
             trust_remote_code=False,
             fix_tokenizer=False,
         )
+    _require_as_asked(loaded, config)
     return loaded
+
+
+def _require_as_asked(loaded: Any, config: Config) -> None:
+    """Raise `ConfigError` where it has chosen another precision than was set, which it does where that cannot be had."""
+    wanted, found = config.hardware.dtype, str(loaded.dtype).removeprefix("torch.")
+    if found != wanted:
+        raise ConfigError(f"Unsloth loads this model as {found} here, not as {wanted}; set hardware.dtype={found}.")
+    if isinstance(config.adapter, QloraAdapter) and not getattr(loaded, "is_loaded_in_4bit", False):
+        raise ConfigError("Unsloth cannot quantise this model here; set adapter=lora, or backend=torch.")
 
 
 def _longest(config: Config) -> int:
