@@ -1,18 +1,19 @@
 """The planner: `python -m benchmarks.plan` holds it against measured peaks; `recipes` prints every recipe on every tier.
 
-On a machine with a GPU the peaks are those of real trainings with random weights (0.5B, 1.5B and 8B shapes; LoRA, 4-bit QLoRA and
-GRPO); elsewhere those of small models on the CPU, counted in tensors.
+On a machine with a GPU the peaks are those of real trainings with random weights (0.5B, 1.5B and 8B shapes; LoRA, 4-bit QLoRA
+and GRPO); elsewhere those of small models on the CPU, counted in tensors.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from trivium.backends.shape import batch_shape
-from trivium.compose import conf_dir, hydra_at, options
+from trivium.compose import hydra_at, options
 from trivium.console import Screen
 from trivium.errors import ConfigError
 from trivium.overrides import checked
@@ -113,22 +114,23 @@ def measure() -> None:
     """Predicted and measured bytes of tensors at the peak."""
     import torch
 
-    rows = list(_on_gpu() if torch.cuda.is_available() else _on_cpu())
-    columns = ["model", "training", "predicted", "measured", "predicted / measured − 1"]
-    place = torch.cuda.get_device_name() if torch.cuda.is_available() else "the CPU, small models"
-    Screen().table(f"bytes of tensors at the peak of a training, on {place}", columns, rows)
+    if torch.cuda.is_available():
+        columns = ["model", "training", "predicted", "measured", "off"]
+        Screen().table(f"tensors at the peak, on {torch.cuda.get_device_name()}", columns, list(_on_gpu()))
+        return
+    columns = ["training", "phase", "predicted", "measured", "off, without\nwhat stays", "off"]
+    Screen().table("tensors at the peak, on the CPU", columns, list(_on_cpu()))
 
 
-def _on_gpu() -> list[list[str]]:
+def _on_gpu() -> Iterator[list[str]]:
     """Whole runs of the command line, each in a process of its own, as users start them."""
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
         for model in MODELS:
             for kind, words in KINDS.items():
                 out = Path(folder) / f"{model}-{kind.replace(' ', '_').replace(',', '')}"
-                rows.append(_row(model, kind, _run(model, words, Path(folder), out)))
-                print(" | ".join(rows[-1]), flush=True)
-    return rows
+                row = _row(model, kind, _run(model, words, Path(folder), out))
+                print(" | ".join(row), flush=True)
+                yield row
 
 
 def _run(model: str, words: tuple[str, ...], folder: Path, out: Path) -> dict[str, float]:
@@ -148,19 +150,16 @@ def _row(model: str, kind: str, metrics: dict[str, float]) -> list[str]:
     return [model, kind, size(predicted * 1e9), size(measured * 1e9), f"{predicted / measured - 1:+.1%}"]
 
 
-def _on_cpu() -> list[list[str]]:
-    """The shapes that the tests hold the planner against."""
-    sys.path.insert(0, str(conf_dir().parent / "tests"))
-    from planner.measured import CASES, measured
+def _on_cpu() -> Iterator[list[str]]:
+    """The trainings that the tests hold the planner against."""
+    from tests.planner.measured import CASES, measured
 
-    rows = []
-    with hydra_at(), tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         for case in CASES:
-            found = measured(case, Path(folder), lambda *words: checked(list(words)))
-            ratio = f"{found.predicted['total'] / found.measured['total'] - 1:+.1%}"
+            found = measured(case, Path(folder))
+            parts = [f"{found.predicted[part] / found.measured[part] - 1:+.1%}" for part in ("rest", "total")]
             sizes = [size(numbers["total"]) for numbers in (found.predicted, found.measured)]
-            rows.append([case.shape, " ".join(case.words) or "lora", *sizes, ratio])
-    return rows
+            yield [str(case), found.phase, *sizes, *parts]
 
 
 if __name__ == "__main__":

@@ -12,16 +12,11 @@ from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
-PRELOADED = [
-    "trivium.pipeline",
-    "trivium.compose",
-    "trivium.backends.torch.sft",
-    "trivium.backends.torch.grpo",
-    "trivium.evaluation",
-    "hydra",
-    "mlflow",
-    "sqlalchemy",
-]
+from trivium.arms import Arm
+from trivium.errors import TriviumError
+from trivium.schema import Config
+
+PRELOADED = ["trivium.pipeline", "trivium.audit", "trivium.backends.torch.grpo", "mlflow.store.tracking.sqlalchemy_store"]
 
 
 def context() -> ForkServerContext:
@@ -31,22 +26,15 @@ def context() -> ForkServerContext:
     return made
 
 
-def run(words: list[str], cwd: Path, out: Path, log: Path) -> None:
-    """`trivium` with these words, without its own reading of the command line; the exit code is a failure's."""
-    from trivium import arms, pipeline
-    from trivium.compose import hydra_at
-    from trivium.errors import TriviumError
-    from trivium.overrides import checked
+def run(config: Config, arms: list[Arm], out: Path) -> None:
+    """`task=run`, as the command line does it; the exit code is a failure's."""
+    from trivium import pipeline
 
-    os.chdir(cwd)
-    with log.open("a") as file:
+    with (out.parent / "log").open("a") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     try:
-        with hydra_at():
-            config = checked(words)
-            planned = arms.plan(config, words, checked)
-        pipeline.run(config, planned, out, "killed")
+        pipeline.run(config, arms, out, "killed")
     except TriviumError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
@@ -56,7 +44,8 @@ def run(words: list[str], cwd: Path, out: Path, log: Path) -> None:
 class Killed:
     """A run in `out`, started again whenever it was killed."""
 
-    words: list[str]
+    config: Config
+    arms: list[Arm]
     out: Path
     rng: random.Random
     context: ForkServerContext = field(default_factory=context)
@@ -66,7 +55,7 @@ class Killed:
     def start(self) -> ForkServerProcess:
         """One process at work on it."""
         self.out.mkdir(parents=True, exist_ok=True)
-        process = self.context.Process(target=run, args=(self.words, self.out.parent, self.out, self.out.parent / "log"))
+        process = self.context.Process(target=run, args=(self.config, self.arms, self.out))
         process.start()
         return process
 
@@ -90,7 +79,7 @@ class Killed:
         while process.exitcode is None and not moments[when]():
             assert time.monotonic() < deadline, f"it never came to {when}: {self.out.parent / 'log'}"
             time.sleep(0.001)
-        process.join(self.rng.uniform(*{"anywhere": (0, 5), "training": (0, 0.4), "writing": (0, 0.03)}[when]))
+        process.join(self.rng.uniform(*{"anywhere": (0, 4), "training": (0, 0.4), "writing": (0, 0.03)}[when]))
         process.kill()
         process.join()
         if process.exitcode == -signal.SIGKILL:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from tests.killing import Killed
 
+from trivium.arms import plan
 from trivium.artifact import file_hash
+from trivium.schema import Config
 
 SFT = (
     "experiment=none",
@@ -28,13 +30,16 @@ SFT = (
 
 
 @pytest.fixture
-def killed(random_model: Path, tmp_path: Path) -> Callable[..., Killed]:
+def killed(random_model: Path, tmp_path: Path, config_of: Callable[..., Config]) -> Callable[..., Killed]:
     """A run with these words; all of a test share data, base model and the database of MLflow."""
 
     def make(name: str, *words: str, seed: int = 0) -> Killed:
         shared = [f"model.path={random_model}", f"cache_dir={tmp_path / 'cache'}"]
         tracked = [f"tracking.uri=sqlite:///{tmp_path}/mlflow.db", f"tracking.experiment={name}"]
-        return Killed([*words, *shared, *tracked], tmp_path / name, random.Random(seed))
+        everything = [*words, *shared, *tracked]
+        config = config_of(*everything)
+        arms = plan(config, everything, lambda changed: config_of(*changed))
+        return Killed(config, arms, tmp_path / name, random.Random(seed))
 
     return make
 
@@ -43,8 +48,7 @@ def recorded(run: Killed) -> list[dict[str, Any]]:
     """What MLflow has of an experiment, run by run: its arm, status, parameters and curves."""
     import mlflow
 
-    uri = next(word for word in run.words if word.startswith("tracking.uri=")).removeprefix("tracking.uri=")
-    client = mlflow.MlflowClient(uri)
+    client = mlflow.MlflowClient(run.config.tracking.uri)
     experiment = client.get_experiment_by_name(run.out.name)
     found = []
     for one in client.search_runs([experiment.experiment_id]):
@@ -82,6 +86,7 @@ def as_if_never_killed(run: Killed, whole: Killed) -> None:
     assert json.loads((run.out / "result.json").read_text())["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_three_kills_lose_nothing(killed: Callable[..., Killed], tmp_path: Path) -> None:
     """Two arms; killed while the first writes a checkpoint, while either trains, and anywhere."""
     words = (*SFT, "method.max_steps=12", "arms={uniform: ['loss=uniform']}")
@@ -93,13 +98,34 @@ def test_three_kills_lose_nothing(killed: Callable[..., Killed], tmp_path: Path)
     assert run.kills[:2] == ["writing", "training"]
 
 
+GRPO = (
+    "experiment=none",
+    "method=grpo",
+    "loss=uniform",
+    "dataset=micro_qa",
+    "reward=format",
+    "reward.audit=off",
+    "model.max_length=256",
+    "adapter.r=4",
+    "method.num_generations=2",
+    "method.total_batch_size=4",
+    "method.max_completion_length=8",
+    "method.learning_rate=1e-3",
+    "method.beta=0.05",
+    "method.gold_steps=0",
+    "method.completions_steps=5",
+    "method.save_steps=2",
+    "evaluation=none",
+)
+BEST = ("method.max_steps=300", "method.eval_steps=10", "method.metric_for_best_model=eval_nll")
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("seed", [1])
-def test_twenty_kills_lose_nothing(killed: Callable[..., Killed], seed: int) -> None:
-    words = (*SFT, "method.max_steps=300", "method.eval_steps=10", "method.metric_for_best_model=eval_nll")
-    whole, run = killed("whole", *words), killed("killed", *words, seed=seed)
-    assert whole.finish() == 0
+@pytest.mark.parametrize("words", [(*SFT, *BEST), (*GRPO, "method.max_steps=120")], ids=["sft", "grpo"])
+def test_twenty_kills_lose_nothing(killed: Callable[..., Killed], words: tuple[str, ...]) -> None:
+    whole, run = killed("whole", *words), killed("killed", *words, seed=1)
+    assert whole.finish() == 0, (whole.out.parent / "log").read_text()
     for i in range(20):
         assert run.kill(("writing", "training", "anywhere")[i % 3]), "it was to be killed twenty times before its end"
-        print(i, run.kills[-1], max(run.steps(), default=0))
+        print(f"kill {i + 1}: {run.kills[-1]}, after step {max(run.steps(), default=0)}")
     as_if_never_killed(run, whole)

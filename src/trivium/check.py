@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from trivium import tiers
 from trivium.acquire import place
 from trivium.binding import Problems, bind_fields, nearest
 from trivium.errors import ConfigError, ModelError
@@ -20,7 +21,6 @@ from trivium.schema import (
     Config,
     GrpoMethod,
     LoraAdapter,
-    QloraAdapter,
     SftMethod,
     SweepConfig,
     UniformLoss,
@@ -126,20 +126,6 @@ def _processes_can_train_it(config: Config) -> Iterator[str]:
 def _dtype_fits_device(config: Config) -> Iterator[str]:
     if config.hardware.device == "cpu" and config.hardware.dtype == "float16":
         yield "hardware.dtype=float16 does not train on hardware.device=cpu; set hardware.dtype=float32 or bfloat16."
-
-
-def _hardware_can_be_meant(config: Config) -> Iterator[str]:
-    hardware, adapter = config.hardware, config.adapter
-    if hardware.name == "auto":
-        yield "hardware.name=auto is a choice and no name; set hardware=auto."
-    if isinstance(adapter, QloraAdapter) and adapter.bits not in hardware.quantisation:
-        why = " (bitsandbytes on ROCm is experimental and was seen to hang the card)" if hardware.vendor == "amd" else ""
-        ways = ["adapter=lora", *(f"adapter.bits={bits}" for bits in hardware.quantisation)]
-        yield (
-            f"adapter=qlora with adapter.bits={adapter.bits}: hardware.quantisation={hardware.quantisation} of "
-            f"hardware={hardware.name} leaves it out{why}; set {' or '.join(ways)}, or hardware.quantisation=[{adapter.bits}] "
-            "to try it all the same."
-        )
 
 
 def _heads_divide_width(config: Config) -> Iterator[str]:
@@ -411,7 +397,7 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     _batch_divides,
     _processes_can_train_it,
     _dtype_fits_device,
-    _hardware_can_be_meant,
+    tiers.problems_in,
     _heads_divide_width,
     _model_exists,
     _blocks_are_named,

@@ -9,6 +9,8 @@ trivium: fine-tuning experiments that change a language model's character, and p
 usage: trivium [group=option ...] [key=value ...] [flags]
 
   trivium                                       the demo: does weighting by provenance change what a model believes?
+  trivium task=doctor                           is this machine ready?
+  trivium task=plan experiment=distrust_8b      will it fit, and how long will it take?
   trivium task=audit loss=distrust_published    does each term of the loss do anything? (exit 3: one does not)
   trivium dataset=folder dataset.path=my/texts  the same road on your own .txt, .jsonl or .parquet
   trivium -m loss.alpha=0,0.3,1,2.7             one run per value

@@ -71,6 +71,21 @@ def named(override: str, hardware: HardwareConfig) -> str:
     return f"hardware={hardware.name}" if override == f"hardware={AUTO}" else override
 
 
+def problems_in(config: Config) -> Iterator[str]:
+    """A sentence for each setting of the hardware that cannot be meant, on whatever machine."""
+    hardware, adapter = config.hardware, config.adapter
+    if hardware.name == "auto":
+        yield "hardware.name=auto is a choice and no name; set hardware=auto."
+    if isinstance(adapter, QloraAdapter) and adapter.bits not in hardware.quantisation:
+        why = " (bitsandbytes on ROCm is experimental and was seen to hang the card)" if hardware.vendor == "amd" else ""
+        ways = ["adapter=lora", *(f"adapter.bits={bits}" for bits in hardware.quantisation)]
+        yield (
+            f"adapter=qlora with adapter.bits={adapter.bits}: hardware.quantisation={hardware.quantisation} of "
+            f"hardware={hardware.name} leaves it out{why}; set {' or '.join(ways)}, or hardware.quantisation=[{adapter.bits}] "
+            "to try it all the same."
+        )
+
+
 def require(config: Config) -> None:
     """Raise `ConfigError` with everything that keeps this machine from training or evaluating as configured."""
     if problems := list(problems_on(machine_for(config), config)):

@@ -34,7 +34,7 @@ from trivium.schema import (
     UniformLoss,
 )
 
-LENGTH, COMPLETION = 192, 96
+LENGTH, COMPLETION = 192, 48
 """Tokens of the longest row, and of a completion."""
 SHAPES = {
     "llama": ModelShape("llama", 256, 704, 4, 8, 8, vocab_size=4096, tie_word_embeddings=True),
@@ -76,8 +76,8 @@ CASES = (
     Case("llama, few words", LoraAdapter(lora_dropout=0.1), CHECKPOINTED | HALF),
     Case("llama, few words", FullAdapter(), {"attn_implementation": "eager"}),
     Case("qwen3", hardware=HALF, method={"packing": True}),
-    Case("llama", rewards=True),
-    Case("qwen2", hardware=CHECKPOINTED | HALF, rewards=True),
+    Case("llama", method={"total_batch_size": 4}, rewards=True),
+    Case("qwen2", hardware=CHECKPOINTED | HALF, method={"total_batch_size": 4}, rewards=True),
 )
 
 
@@ -102,14 +102,15 @@ def measured(case: Case, folder: Path) -> Found:
         trainer.train()
     counted = {"weights": ledger.weights, "gradients": ledger.gradients, "optimiser": states(trainer.optimizer)}
     counted |= {"rest": ledger.peak - sum(counted.values()), "total": ledger.peak}
-    return Found(*_predicted(config, prepared, seen)[:1], counted, _predicted(config, prepared, seen)[1])
+    predicted, phase = _predicted(config, prepared, seen)
+    return Found(predicted, counted, phase)
 
 
 def configured(case: Case, folder: Path) -> Config:
     """The training of a case, its model written into `folder`."""
     shape = SHAPES[case.shape]
     model = ModelConfig(path=str(_model(shape, folder)), max_length=LENGTH)
-    common = {"max_steps": 2, "total_batch_size": 8, **case.method}
+    common: dict[str, Any] = {"max_steps": 2, "total_batch_size": 8, **case.method}
     method = GrpoMethod(**common, num_generations=4, max_completion_length=COMPLETION, gold_steps=0) if case.rewards else None
     config = Config(
         model=model, adapter=case.adapter, loss=UniformLoss(), evaluation=NoneConfig(), method=method or SftMethod(**common)

@@ -118,7 +118,7 @@ def test_an_error_here_ends_the_training_there(config_of: Callable[..., Config],
 
 
 def test_the_training_ends_when_its_parent_is_killed(config_of: Callable[..., Config], tmp_path: Path) -> None:
-    path = request.write(asked(config_of, tmp_path, "long"), tmp_path / "request.json")
+    path = request.write(asked(config_of, tmp_path, "early"), tmp_path / "request.json")
     code = f"""
 import sys; sys.path.insert(0, {HERE!r})
 from pathlib import Path
@@ -127,7 +127,7 @@ from test_parent import Heard
 parent.train([sys.executable, *parent.child(Path({str(path)!r}), "pretend")], {{"PYTHONPATH": {HERE!r}}},
     request.read(Path({str(path)!r})), Heard(), Heard().progress)
 """
-    process = subprocess.Popen([sys.executable, "-c", code])
+    process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)})
     pid = await_pid(tmp_path)
     assert not gone(pid, patience=0.5)
     process.kill()

@@ -14,8 +14,8 @@ from tests.backends.unsloth.place import PYTHON, needed
 from trivium.backends.torch import grpo as torch_grpo
 from trivium.backends.torch import sft as torch_sft
 from trivium.backends.unsloth import grpo, sft
-from trivium.errors import Interrupted
-from trivium.schema import BackendConfig, Config, DistrustLoss, LoraAdapter, UniformLoss
+from trivium.errors import ConfigError, Interrupted
+from trivium.schema import BackendConfig, Config, DistrustLoss, LoraAdapter, QloraAdapter, UniformLoss
 
 pytestmark = [needed, pytest.mark.slow]
 THERE = BackendConfig(name="unsloth", python=str(PYTHON))
@@ -38,7 +38,9 @@ def train(module, config: Config, base: Path, data: Path, out: Path, watch: Watc
 
 def of(loss: UniformLoss | DistrustLoss) -> Config:
     adapter = LoraAdapter(r=4, use_rslora=True)
-    return configured(loss, adapter, max_steps=STEPS, logging_steps=1, save_steps=4, eval_steps=6)
+    config = configured(loss, adapter, max_steps=STEPS, logging_steps=1, save_steps=4, eval_steps=6)
+    config.hardware.gradient_checkpointing = isinstance(loss, UniformLoss)
+    return config
 
 
 def alike(a: Path, b: Path) -> None:
@@ -70,6 +72,14 @@ def test_weighted_and_plain_losses_are_those_of_torch(whole, random_model, prepa
     assert weighted.values("nll")[0] == pytest.approx(plain.values("nll")[0], **CLOSE)  # the same rows under the same model
     assert abs(weighted.values("loss")[0] - plain.values("loss")[0]) > 0.1
     assert weighted.values("loss")[0] != pytest.approx(weighted.values("nll")[0], rel=1e-3)
+
+
+def test_what_cannot_be_quantised_is_not_trained_plain(random_model, prepared, tmp_path, monkeypatch):
+    """Left to itself, it takes the plain weights where bitsandbytes does not work."""
+    monkeypatch.setenv("UNSLOTH_CPU_LOAD_IN_4BIT", "0")
+    config = replace(configured(adapter=QloraAdapter(r=4)), backend=THERE)
+    with pytest.raises(ConfigError, match=r"Unsloth cannot quantise this model here; set adapter=lora"):
+        train(sft, config, random_model, prepared, tmp_path)
 
 
 def test_an_interrupted_training_goes_on_where_it_stopped(whole, random_model, prepared, tmp_path):
