@@ -54,7 +54,7 @@ def test_the_embedded_model_is_what_is_built_of_it() -> None:
         LoraAdapter(r=4),
         LoraAdapter(r=4, target_modules=["q_proj", "down_proj"]),
         LoraAdapter(r=4, target_modules=r".*mlp\.(gate|up)_proj"),
-        LoraAdapter(r=4, num_layers=1),
+        LoraAdapter(r=4, num_layers=1, target_modules=["q_proj", "up_proj"]),
     ],
     ids=["all", "names", "pattern", "last blocks"],
 )

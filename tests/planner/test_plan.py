@@ -13,6 +13,7 @@ from trivium.planner.plan import FITS, TIGHT, TOO_BIG, forecast, judged, need
 from trivium.schema import Config, FullAdapter, LoraAdapter, ModelConfig, ModelShape, SftMethod, UniformLoss
 
 BIG = ("experiment=none", "model=llama3_1_8b", "hardware=cuda_24gb", "loss=uniform", "dataset=micro_archive", "tracking=none")
+ONE_PLAIN = ("hardware.per_device_train_batch_size=1", "hardware.gradient_checkpointing=false", "evaluation=none")
 SHAPE = ModelShape("llama", 512, 1024, 8, 8, 2, vocab_size=8000)
 
 
@@ -54,7 +55,7 @@ def test_remedies_are_overrides_that_compose_and_fit(config_of, words: tuple[str
 
 
 def test_remedies_are_ranked_and_what_loses_data_says_so(config_of) -> None:
-    long = config_of(*BIG, "adapter=lora", "model.max_length=16384", "hardware.gradient_checkpointing=false", "evaluation=none")
+    long = config_of(*BIG, "adapter=lora", "model.max_length=4096", *ONE_PLAIN)
     costs = [remedy.cost for remedy in forecast(long).remedies]
     assert costs[0].startswith("about a third more time")
     assert any("data: what is longer is cut" in cost for cost in costs[1:])

@@ -1,7 +1,7 @@
 """What would make a run fit: overrides that are planned again to be sure, in the order of what they cost."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import combinations
 from typing import Any
 
@@ -164,15 +164,25 @@ def _elsewhere(config: Config, capacity: float, need: Need) -> Iterator[Remedy]:
     for tier in sorted(_tiers(hardware), key=lambda tier: tier.memory_gb or 0):
         changed = replace(config, hardware=tier)
         if (tier.memory_gb or 0) * 1e9 > capacity and (bytes_needed := need(changed)) <= (tier.memory_gb or 0) * 1e9:
-            yield Remedy((f"hardware={tier.name}",), "another machine", bytes_needed)
+            yield Remedy((f"hardware={tier.name}", *_set_by_hand(hardware, tier)), "another machine", bytes_needed)
             break
     if hardware.device == "cuda" and isinstance(config.adapter, FullAdapter | LoraAdapter) and hardware.num_processes == 1:
         yield from _shared(config, capacity, need)
     for model in sorted(_smaller(config.model), key=lambda model: -_size(model.shape)):
         changed = replace(config, model=replace(model, max_length=min(model.max_length, config.model.max_length)))
         if (bytes_needed := need(changed)) <= capacity:
-            yield Remedy((f"model={model.name}",), "another, smaller model", bytes_needed)
+            words = (f"model={model.name}", f"model.max_length={changed.model.max_length}")
+            yield Remedy(words, "another, smaller model", bytes_needed)
             break
+
+
+def _set_by_hand(hardware: HardwareConfig, tier: HardwareConfig) -> Iterator[str]:
+    """A tier's own values of what was set otherwise than the tier at hand has it, for that would stay."""
+    own = HardwareConfig(**_told("hardware", hardware.name)) if hardware.name in options("hardware") else hardware
+    for field in fields(HardwareConfig):
+        if getattr(own, field.name) != getattr(hardware, field.name):
+            value = getattr(tier, field.name)
+            yield f"hardware.{field.name}={'null' if value is None else str(value).lower()}"
 
 
 def _shared(config: Config, capacity: float, need: Need) -> Iterator[Remedy]:

@@ -75,6 +75,7 @@ def train(module, config: Config, base: Path, data: Path, out: Path, watch: Watc
     return module.train(config, str(base), data, out, record=watch, progress=watch.progress)
 
 
+@pytest.mark.slow
 def test_it_is_the_same_training(random_model, prepared, tmp_path, elsewhere):
     config, ours, theirs = configured(eval_steps=4), Watch(), Watch()
     expected = train(here, config, random_model, prepared, tmp_path / "here", ours)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from trivium import tiers
 from trivium.backends.process.child import Silent
 from trivium.backends.process.launch import REQUEST
 from trivium.console import Screen
@@ -41,6 +42,7 @@ def take_part(config: Config, out: Path) -> None:
     """
     from trivium.backends.process import launch
 
+    tiers.require(config)
     screen, before = Screen(), _changed(out / "result.json")
     screen.say(f"machine {config.hardware.machine_rank} waits for machine 0 to train in {out}")
     joined: set[tuple[Path, int]] = set()

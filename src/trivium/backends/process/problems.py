@@ -47,9 +47,8 @@ def _of_machines(config: Config) -> Iterator[str]:
 
 def _of_several(config: Config) -> Iterator[str]:
     method, processes = config.method, world_size(config.hardware)
-    if config.backend.name != "torch":
-        name = config.backend.name
-        yield f"backend={name} trains with one process; set backend=torch, or hardware.num_processes=1 and num_machines=1."
+    if config.backend.name == "mlx":
+        yield "backend=mlx trains with one process; set backend=torch, or hardware.num_processes=1 and num_machines=1."
     if config.hardware.num_machines > 1 and config.sweep.name != "none":
         yield f"sweep={config.sweep.name} makes many runs, and several machines meet for one; set hardware.num_machines=1."
     if config.hardware.device == "mps":

@@ -17,7 +17,8 @@ def peak_of(device: str) -> Callable[[], int]:
     at the end of a step, and on cpu the growth of the resident set of this process.
     """
     if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
+        if torch.cuda.is_initialized():  # a new process has nothing to forget, and its device is not chosen yet
+            torch.cuda.reset_peak_memory_stats()
         return torch.cuda.max_memory_allocated
     if device == "mps":
         most = [0]
