@@ -44,6 +44,10 @@ def killed(random_model: Path, tmp_path: Path, config_of: Callable[..., Config])
     return make
 
 
+TIMES = ("system/", "plan/", "tokens_per_second", "step_time")
+"""Metrics that no two runs share."""
+
+
 def recorded(run: Killed) -> list[dict[str, Any]]:
     """What MLflow has of an experiment, run by run: its arm, status, parameters and curves."""
     import mlflow
@@ -52,7 +56,7 @@ def recorded(run: Killed) -> list[dict[str, Any]]:
     experiment = client.get_experiment_by_name(run.out.name)
     found = []
     for one in client.search_runs([experiment.experiment_id]):
-        names = [name for name in one.data.metrics if not name.startswith(("system/", "plan/", "tokens_"))]
+        names = [name for name in one.data.metrics if not name.startswith(TIMES)]
         curves = {name: [(m.step, m.value) for m in client.get_metric_history(one.info.run_id, name)] for name in names}
         found.append(
             {
@@ -113,9 +117,11 @@ GRPO = (
     "method.learning_rate=1e-3",
     "method.beta=0.05",
     "method.gold_steps=0",
+    "method.warm_start.max_steps=0",
     "method.completions_steps=5",
     "method.save_steps=2",
     "evaluation=none",
+    "alerts=off",
 )
 BEST = ("method.max_steps=300", "method.eval_steps=10", "method.metric_for_best_model=eval_nll")
 

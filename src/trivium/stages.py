@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from trivium.acquire import place
 from trivium.artifact import Manifest, cached, code_hash, file_hash, key_of, receipt, seal, tree_hash, valid, write_json
-from trivium.backends import alerts
+from trivium.backends import alerts, checkpoints
 from trivium.backends.shape import numeric, world_size
 from trivium.console import Screen, Update
 from trivium.errors import ConfigError, ModelError
@@ -263,7 +263,7 @@ def train(
     alone = f"{config.backend.name}.{config.method.name}"
     method = importlib.import_module(f"trivium.backends.{alone if world_size(config.hardware) == 1 else 'process.launch'}")
     trained_on = identity.contents(base[0], Path(config.cache_dir))
-    with alerts.watching(config, record, update, warn, out) as guard:
+    with alerts.watching(config, record, update, warn, out) as guard, checkpoints.aloud(warn):
         metrics = method.train(config, base[0], prepared.folder, out, record=guard, progress=guard.progress, watch=watch)
     files = [path for path in folder.rglob("*") if path.is_file()]
     return Product(folder, seal(folder, "train", key, files, {**metrics, **guard.found}, trained_on), False)

@@ -174,6 +174,16 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_sentence(
     assert f"{tmp_path / 'checkpoint-2'} is passed over, for it is damaged ({word})." in caplog.text
 
 
+def test_the_sentence_is_also_told_aloud(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    (tmp_path / "checkpoint-1" / "weights").unlink()
+    said: list[str] = []
+    with checkpoints.aloud(said.append):
+        checkpoints.latest(tmp_path, KEY)
+    checkpoints.latest(tmp_path, KEY)
+    assert said == [f"{tmp_path / 'checkpoint-1'} is passed over, for it is damaged (weights is missing)."]
+
+
 def test_without_a_whole_checkpoint_there_is_none(tmp_path: Path) -> None:
     assert checkpoints.latest(tmp_path / "none", KEY) is None
     save(tmp_path, 1)

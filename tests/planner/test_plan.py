@@ -61,6 +61,14 @@ def test_remedies_are_ranked_and_what_loses_data_says_so(config_of) -> None:
     assert any("data: what is longer is cut" in cost for cost in costs[1:])
 
 
+def test_a_smaller_micro_batch_is_the_largest_that_fits(config_of) -> None:
+    words = (*BIG, "adapter=lora", "hardware.per_device_train_batch_size=16", "evaluation=none")
+    sizes = [r.overrides[0] for r in forecast(config_of(*words)).remedies if "per_device_train_batch_size" in r.overrides[0]]
+    key, size = sizes[0].split("=")
+    assert 1 <= int(size) < 16
+    assert forecast(config_of(*words, f"{key}={2 * int(size)}")).verdict == TOO_BIG
+
+
 def test_what_cannot_fit_alone_is_put_together(config_of) -> None:
     crowded = config_of(*BIG, "adapter=lora", "hardware=cuda_12gb", "model.max_length=2048", "evaluation=provenance")
     first = forecast(crowded).remedies[0]

@@ -1,5 +1,6 @@
 """The scoring of a step and what watches it, without a training around them."""
 
+import json
 import math
 from typing import Any
 
@@ -138,6 +139,20 @@ def test_tables_are_recorded_first_last_and_every_so_many_steps(every, expected)
     for step in range(1, 8):
         callback.on_step_end(None, State(step), None)
     assert record.steps == expected
+
+
+def test_what_was_counted_goes_on_after_an_interruption():
+    first, second = board_of(Term("odd", odd)), board_of(Term("odd", odd))
+    ask(first, ["odd b", "a", "c", "d"], [0, 0, 1, 1])
+    kept = json.loads(json.dumps(Tables(first, Recorder(), 1).state()))
+    state = State(4)
+    state.stateful_callbacks = {"Tables": kept}
+    Tables(second, Recorder(), 1).on_train_begin(None, state, None)
+    _, logged = ask(second, ["odd b", "a", "c", "d"], [0, 0, 1, 1])
+    assert second.failure_metrics() == {"train/failures/odd": 2 * first.failure_metrics()["train/failures/odd"]}
+    assert logged["completions/length_drift"] == 1.0
+    second.count_on({"first_length": 1000.0, "failures": {}})
+    assert ask(second, ["a", "b", "c", "d"], [0, 0, 1, 1])[1]["completions/length_drift"] < 0.1
 
 
 # --- proxy and gold --------------------------------------------------------------------------------------------------

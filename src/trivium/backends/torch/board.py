@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,14 @@ class Board:
     def failure_metrics(self) -> dict[str, float]:
         """Values that are missing because something failed, by term, over the whole training."""
         return {f"train/failures/{name}": float(count) for name, count in self.failures.items()}
+
+    def counted(self) -> dict[str, Any]:
+        """What later metrics are reckoned from: the length of the first completions, failures so far."""
+        return {"first_length": self._first_length, "failures": dict(self.failures)}
+
+    def count_on(self, counted: Mapping[str, Any]) -> None:
+        """Go on from what was counted before an interruption."""
+        self._first_length, self.failures = counted["first_length"], Counter(counted["failures"])
 
     def _advantages(self) -> list[float]:
         return list(map(float, advantages(self._table.values, self._table.weights, *self._formula)))

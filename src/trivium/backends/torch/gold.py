@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 from transformers import TrainerCallback
+from transformers.trainer_callback import ExportableState
 
+from trivium import durable
 from trivium.backends.torch.board import Board
 from trivium.data import chat
 from trivium.evaluation.torch import TorchRespondent
@@ -22,11 +24,24 @@ FLAT = 0.1
 """Standard deviations among prompts; a rise of the mean by less is none."""
 
 
-class Tables(TrainerCallback):
-    """Records the newest batch of completions, with the breakdown of its rewards, every so many steps and at the end."""
+class Tables(TrainerCallback, ExportableState):
+    """Records the newest batch of completions, with the breakdown of its rewards, every so many steps and at the end.
+
+    What the board has counted goes along with the checkpoints.
+    """
 
     def __init__(self, board: Board, record: Recorder, every: int) -> None:
         self.board, self.record, self.every = board, record, every
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"args": {"every": self.every}, "attributes": self.board.counted()}
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Go on from what a checkpoint tells."""
+        kept = state.stateful_callbacks.setdefault(type(self).__name__, {})
+        if state.global_step and kept:
+            self.board.count_on(kept["attributes"])
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """One table, when it is time."""
@@ -58,8 +73,7 @@ class GoldWatch(TrainerCallback):
             return
         self.look(model, state.global_step)
         if self.first:
-            self.note.parent.mkdir(parents=True, exist_ok=True)
-            self.note.write_text(json.dumps([values.tolist() for values in self.first]), encoding="utf-8")
+            durable.write_text(self.note, json.dumps([values.tolist() for values in self.first]))
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
         """The policy as it is, when it is time."""

@@ -49,7 +49,7 @@ def is_sharded(model: Any) -> bool:
     return isinstance(model, FSDPModule)
 
 
-def whole(model: nn.Module, trained_only: bool = False) -> dict[str, Tensor] | None:
+def whole(model: Any, trained_only: bool = False) -> dict[str, Tensor] | None:
     """The weights of a model that is shared out, each whole, on the CPU of the first process; the others, which must ask as
     well, get none. None of a model that is whole everywhere.
     """
@@ -65,7 +65,7 @@ def whole(model: nn.Module, trained_only: bool = False) -> dict[str, Tensor] | N
     return found
 
 
-def _reshard(model: nn.Module) -> None:
+def _reshard(model: Any) -> None:
     """Give up what the last forward pass put together: an evaluation leaves some weights whole."""
     for module in model.modules():
         if isinstance(module, FSDPModule):
@@ -97,7 +97,8 @@ class ShardedTrainer(Trainer):
             super()._save_optimizer_and_scheduler(output_dir)
             return
         _reshard(self.model)
-        states = get_optimizer_state_dict(self.model, self.optimizer.optimizer, options=_WHOLE)
+        model: Any = self.model
+        states = get_optimizer_state_dict(model, self.optimizer.optimizer, options=_WHOLE)
         if ranks.first():
             torch.save(states, Path(output_dir) / OPTIMIZER_NAME)
             torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / SCHEDULER_NAME)
@@ -121,7 +122,8 @@ class ShardedTrainer(Trainer):
             return
         files = (Path(checkpoint) / name for name in (OPTIMIZER_NAME, SCHEDULER_NAME))
         states, schedule = (torch.load(file, map_location="cpu", weights_only=True) for file in files)
-        set_optimizer_state_dict(self.model, self.optimizer.optimizer, states, options=_WHOLE)
+        model: Any = self.model
+        set_optimizer_state_dict(model, self.optimizer.optimizer, states, options=_WHOLE)
         self.lr_scheduler.load_state_dict(schedule)
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
