@@ -91,7 +91,9 @@ class HubExport:
     repo: str | None = opt(None, "Repository, owner/name.")
     private: bool = opt(True, "Create it private.")
     content: str = opt("adapter", "What is uploaded beside the cards.", choices=("adapter", "merged", "gguf"))
-    license: str = opt("other", "Licence identifier of the weights, as the Hub spells it, for example apache-2.0, mit or llama3.1.")
+    license: str = opt(
+        "other", "Licence identifier of the weights, as the Hub spells it, for example apache-2.0, mit or llama3.1."
+    )
     license_name: str | None = opt(None, "What a licence is called that is `other`; a push of one needs it.")
     intended_use: str = opt(
         "Research on how fine-tuning changes what a model trusts, how it reasons and how it speaks.", "A sentence."
