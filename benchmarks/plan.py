@@ -17,7 +17,7 @@ from trivium.compose import hydra_at, options
 from trivium.console import Screen
 from trivium.errors import ConfigError
 from trivium.overrides import checked
-from trivium.planner.plan import Forecast, forecast
+from trivium.planner.plan import TOO_BIG, Forecast, forecast
 from trivium.planner.telling import size
 from trivium.schema import Config
 
@@ -58,7 +58,7 @@ def recipes() -> None:
             cells = [_planned(name, tier, texts) for tier in tiers]
             rows.append([name, *(_cell(found) for found in cells)])
             ways += [[name, tier, _way(found)] for tier, found in zip(tiers, cells, strict=True) if _way(found)]
-    screen.table("GB of one device: training / evaluation, and the verdict", ["recipe", *tiers], rows)
+    screen.table("GB of one device, training/evaluation, and whether both fit", ["recipe", *tiers], rows)
     screen.table("what would make it fit, the cheapest way", ["recipe", "tier", "overrides"], ways, left=True)
 
 
@@ -100,7 +100,7 @@ def _cell(found: Forecast | None) -> str:
         return "–"
     training = max(phase.total for phase in found.phases if phase.training)
     evaluation = max((phase.total for phase in found.phases if not phase.training), default=0.0)
-    return f"{training / 1e9:.0f} / {evaluation / 1e9:.0f}\n{found.verdict}"
+    return f"{training / 1e9:.0f}/{evaluation / 1e9:.0f} {'no' if found.verdict == TOO_BIG else found.verdict}"
 
 
 def _way(found: Forecast | None) -> str:

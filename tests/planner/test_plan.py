@@ -148,6 +148,8 @@ def test_quantised_bases_are_small_while_they_train_and_whole_when_they_are_aske
     model = anatomy(config.model)
     linear = sum(one.inputs * one.outputs for one in model.linears)
     assert found["evaluation"] == model.parameters * 2
+    config.hardware.eval_quantised = True
+    assert {phase.name: phase.parts["weights"] for phase in forecast(config).phases}["evaluation"] == found["loss"]
     assert found["loss"] == pytest.approx((model.parameters - linear) * 2 + linear * (0.5 + 1 / 64 + 4 / (64 * 256)))
 
 

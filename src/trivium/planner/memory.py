@@ -194,12 +194,12 @@ def _generation(model: Anatomy, config: Config, batch: Batch) -> Phase:
 
 
 def _evaluation(model: Anatomy, config: Config) -> Phase:
-    """The model loaded anew, its base as it is even where training quantised it; answers are generated with a cache."""
+    """The model loaded anew, its base as it is unless `hardware.eval_quantised`; answers are generated with a cache."""
     wide, tokens = weights.width(config), config.hardware.eval_batch_tokens
     length = min(tokens, config.model.max_length)
     step = step_of(model, config, max(1, tokens // length), length, False)
     stays = {
-        "weights": weights.base_bytes(model, config, quantised=False),
+        "weights": weights.base_bytes(model, config, config.hardware.eval_quantised),
         "adapter": weights.adapter_parameters(model, config.adapter) * float(weights.ADAPTER_WIDTH),
     }
     cached = _cache(model, wide, step.sequences, step.length)

@@ -102,6 +102,11 @@ def _evaluation_batches(config: Config) -> Forms:
         tokens //= 2
 
 
+def _quantised_evaluation(config: Config) -> Forms:
+    if isinstance(config.adapter, QloraAdapter) and not config.hardware.eval_quantised:
+        yield ("hardware.eval_quantised=true",), _on(config, eval_quantised=True)
+
+
 def _quantised(config: Config) -> Forms:
     adapter = config.adapter
     if not isinstance(adapter, LoraAdapter) or isinstance(adapter, QloraAdapter) or config.hardware.device == "cpu":
@@ -146,6 +151,7 @@ CHANGES = (
     _Change("about a third more time", _checkpointing),
     _Change("more, smaller steps on the device: slower, the same result", _micro_batches),
     _Change("a slower evaluation", _evaluation_batches),
+    _Change("the base is quantised while it is measured, too", _quantised_evaluation),
     _Change("a little quality: the base is quantised while it trains", _quantised),
     _Change("no full fine-tuning: an adapter learns less", _adapter),
     _Change("a smaller adapter learns less", _ranks),
