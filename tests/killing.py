@@ -73,7 +73,7 @@ class Killed:
         moments: dict[str, Callable[[], bool]] = {
             "anywhere": lambda: True,
             "training": lambda: self.size() > seen + 2000,
-            "writing": lambda: any(self.out.rglob(".checkpoint-*.tmp")),
+            "writing": lambda: any(self.found("checkpoints/.checkpoint-*.tmp")),
         }
         deadline = time.monotonic() + 120
         while process.exitcode is None and not moments[when]():
@@ -88,7 +88,11 @@ class Killed:
 
     def size(self) -> int:
         """Bytes of all its records."""
-        return sum(path.stat().st_size for path in self.out.rglob("metrics.jsonl"))
+        return sum(path.stat().st_size for path in self.found("metrics.jsonl"))
+
+    def found(self, pattern: str) -> list[Path]:
+        """Files of the run and of its arms; walking through all of them would meet some that are just going."""
+        return [*self.out.glob(pattern), *self.out.glob(f"arms/*/{pattern}")]
 
     def steps(self, arm: str = "") -> list[int]:
         """The steps that its records tell of, in their order."""

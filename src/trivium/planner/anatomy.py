@@ -126,8 +126,8 @@ def _built(settings: str, source: str) -> Anatomy:
     if model_type not in CONFIG_MAPPING:
         raise ModelError(
             f"{source} names the architecture {model_type!r}, which this version of Transformers does not know (of "
-            f"{len(list(CONFIG_MAPPING.keys()))} there are llama, mistral, qwen2, qwen3, gemma3, phi3 …); update transformers, or tell "
-            "the size with model.shape, with the model_type of the architecture nearest to it."
+            f"{len(list(CONFIG_MAPPING.keys()))} there are llama, mistral, qwen2, qwen3, gemma3, phi3 …); update transformers, "
+            "or tell the size with model.shape, with the model_type of the architecture nearest to it."
         )
     try:
         with quiet(), torch.device("meta"):

@@ -54,20 +54,22 @@ def remedies(config: Config, capacity: float, need: Need) -> list[Remedy]:
 
 def _together(config: Config, capacity: float, need: Need) -> list[Remedy]:
     """As few changes as fit together, the cheapest of several: all but the last in their strongest form."""
-    possible = [change for change in CHANGES if any(True for _ in change.forms(config))]
-    for count in range(2, min(_TOGETHER, len(possible)) + 1):
-        for chosen in combinations(possible, count):
-            words, changed = _strongest(config, chosen[:-1])
-            if found := _weakest(changed, words, chosen, capacity, need):
+    for count in range(2, _TOGETHER + 1):
+        for chosen in combinations(CHANGES, count):
+            before = _strongest(config, chosen[:-1])
+            if before is not None and (found := _weakest(before[1], before[0], chosen, capacity, need)):
                 return [found]
     return []
 
 
-def _strongest(config: Config, chosen: Sequence[_Change]) -> tuple[tuple[str, ...], Config]:
+def _strongest(config: Config, chosen: Sequence[_Change]) -> tuple[tuple[str, ...], Config] | None:
+    """The changes one after another; None where one of them has nothing left to change."""
     words: tuple[str, ...] = ()
     for change in chosen:
-        for more, changed in list(change.forms(config))[-1:]:
-            words, config = (*words, *more), changed
+        forms = list(change.forms(config))
+        if not forms:
+            return None
+        words, config = (*words, *forms[-1][0]), forms[-1][1]
     return words, config
 
 
@@ -151,8 +153,8 @@ CHANGES = (
     _Change("about a third more time", _checkpointing),
     _Change("more, smaller steps on the device: slower, the same result", _micro_batches),
     _Change("a slower evaluation", _evaluation_batches),
-    _Change("the base is quantised while it is measured, too", _quantised_evaluation),
     _Change("a little quality: the base is quantised while it trains", _quantised),
+    _Change("the base is quantised while it is measured, too", _quantised_evaluation),
     _Change("no full fine-tuning: an adapter learns less", _adapter),
     _Change("a smaller adapter learns less", _ranks),
     _Change("data: what is longer is cut", _lengths),

@@ -5,7 +5,7 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,15 @@ def read(name: str, tracking: Any) -> Source:
         raise ConfigError(f"reproduces: {name} is neither a folder nor the id of a run in MLflow (32 hexadecimal digits).")
     if not isinstance(tracking, MlflowTracking):
         raise ConfigError(f"reproduces: {name} is looked for in MLflow; set tracking=mlflow, or name the run's folder.")
+    return _asked(name, tracking.uri, tracking.experiment, tracking.timeout)
+
+
+@lru_cache(4)
+def _asked(run_id: str, uri: str, experiment: str, timeout: int) -> Source:
+    """A finished run does not change, so a process asks MLflow once."""
+    tracking = MlflowTracking(uri=uri, experiment=experiment, timeout=timeout)
     with answering(tracking) as store, tempfile.TemporaryDirectory() as scratch:
-        return _of_mlflow(store, name, Path(scratch))
+        return _of_mlflow(store, run_id, Path(scratch))
 
 
 # --- a folder --------------------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ def _connect(uri: str, experiment: str, timeout: int, pid: int) -> Store:
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a page for each error, which is raised as well
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(timeout))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     _make_whole(uri)
     client = mlflow.MlflowClient(tracking_uri=with_timeout(uri, timeout))
     found = client.get_experiment_by_name(experiment)
