@@ -7,8 +7,10 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from trivium.arms import plan
 from trivium.compose import options
 from trivium.models.random import build, configuration
+from trivium.planner.plan import FITS, TIGHT, forecast
 from trivium.schema import Config, LoraAdapter, ModelShape
 
 ConfigOf = Callable[..., Config]
@@ -109,6 +111,15 @@ def test_the_grpo_recipe_trains_a_small_model(trivium: Trivium, tmp_path: Path, 
     done = trivium("experiment=coherence_8b_as_run", *EMBEDDED, *model, *scorers, *small, *BRIEF, "hydra.run.dir=run")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "run" / "result.json").read_text())["metrics"]["train/steps"] == 2
+
+
+@pytest.mark.parametrize("experiment", ["distrust_8b", "distrust_32b", "distrust_70b", "persona_1_5b"])
+def test_all_arms_of_a_recipe_compose_and_fit_the_tier(config_of: ConfigOf, experiment: str) -> None:
+    words = [f"experiment={experiment}"]
+    arms = plan(config_of(*words), words, lambda changed: config_of(*changed))
+    assert len(arms) == 3
+    for arm in arms:
+        assert forecast(arm.config, earlier=()).verdict in (FITS, TIGHT), arm.name
 
 
 @pytest.mark.parametrize("experiment", ["distrust_8b", "distrust_32b", "distrust_70b", "coherence_8b", "persona_1_5b"])
