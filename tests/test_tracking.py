@@ -74,6 +74,17 @@ def test_a_gate_that_fails_marks_the_run(tracked: Config, tmp_path: Path) -> Non
     assert (run.info.status, run.data.tags["status"]) == ("FAILED", "gate_failed")
 
 
+def test_a_finished_run_stays_finished_whatever_is_added_to_it(tracked: Config, tmp_path: Path) -> None:
+    import mlflow
+
+    with open_tracker(tracked, tmp_path / "run", "one") as first:
+        pass
+    with pytest.raises(GateError), open_tracker(tracked, tmp_path / "run", "one", run_id=first.run_id, kept="ok") as tracker:
+        raise GateError("the export was refused")
+    run = mlflow.MlflowClient(tracked.tracking.uri).get_run(str(tracker.run_id))
+    assert tracker.run_id == first.run_id and (run.info.status, run.data.tags["status"]) == ("FINISHED", "ok")
+
+
 @pytest.mark.parametrize(("error", "status", "told"), [(Pruned, "KILLED", "pruned"), (KeyboardInterrupt, "FAILED", "failed")])
 def test_an_end_before_its_time_ends_the_arms_too(
     tracked: Config, tmp_path: Path, error: type[BaseException], status: str, told: str

@@ -295,9 +295,9 @@ def _run(config: Config, arms: list[Arm], out: Path, label: str) -> Result | Non
 
 
 def _audit(config: Config, _arms: list[Arm], out: Path, label: str) -> None:
-    from trivium.pipeline import run_audit
+    from trivium.auditing import run
 
-    run_audit(config, out, label)
+    run(config, out, label)
 
 
 def _chat(config: Config, _arms: list[Arm], out: Path, _label: str) -> None:

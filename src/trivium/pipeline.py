@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,10 @@ from trivium import stages, summary
 from trivium.arms import Arm
 from trivium.artifact import MANIFEST, write_json
 from trivium.console import Screen, console
-from trivium.errors import GateError, Pruned
+from trivium.errors import Pruned
 from trivium.recording import recorded, tell_inputs, tell_origin
-from trivium.result import Result, words_of
-from trivium.schema import Config, DatasetConfig, FullAdapter, GrpoMethod, NoneConfig, PersonaEvaluation
+from trivium.result import FINISHED, Result, words_of
+from trivium.schema import Config, FullAdapter, GrpoMethod, NoneConfig, PersonaEvaluation
 from trivium.serving.runs import SETTINGS
 from trivium.tracking import Tracker, open_tracker
 from trivium.trial import Trial
@@ -86,10 +86,11 @@ def run(
     """
     result = Result(config.task, config.name) if config.from_run is None else Result.taken_up(out)
     place, known = (trial.place if trial else None), result.mlflow_run_id
+    kept = result.status if result.status in FINISHED else None
     with (
         recorded(config, out, result, arms) as tags,
         _screen(out, trial) as screen,
-        open_tracker(config, out, label, place, known) as tracker,
+        open_tracker(config, out, label, place, known, kept) as tracker,
     ):
         if trial is not None:
             trial.started(tracker.run_id)
@@ -117,45 +118,6 @@ def _screen(out: Path, trial: Trial | None) -> Iterator[Screen]:
         return
     with (out / "run.log").open("a", encoding="utf-8") as log:
         yield Screen(console(log))
-
-
-def run_audit(config: Config, out: Path, label: str) -> None:
-    """`task=audit`: with rewards, what attacks they pay; else what each loss term's gradient does on one real batch.
-
-    Raises `GateError` naming the attacks that beat the median genuine answer, or the terms whose gradient is exactly zero.
-    """
-    screen, result = Screen(), Result(config.task, config.name)
-    with recorded(config, out, result), open_tracker(config, out, f"audit {label}") as tracker:
-        result.mlflow_run_id = tracker.run_id
-        (_audit_rewards if config.reward.terms else _audit_loss)(config, out, screen, result, tracker)
-
-
-def _audit_loss(config: Config, out: Path, screen: Screen, result: Result, tracker: Tracker) -> None:
-    from trivium.audit import audit
-
-    prepared = stages.prepare(config, screen)
-    report = audit(config, stages.base_model(config, screen)[0], prepared.folder)
-    summary.write_audit(report, out, screen)
-    result.add(summary.audit_metrics(report))
-    tracker.metrics(result.metrics)
-    if report["failed"]:
-        raise GateError(summary.audit_sentence(config.loss.name, report))
-
-
-def _audit_rewards(config: Config, out: Path, screen: Screen, result: Result, tracker: Tracker) -> None:
-    from trivium.rewards import telling
-
-    if config.dataset.kind != "questions":
-        screen.warn(f"dataset={config.dataset.name} holds no questions; the rewards are tried on the embedded micro_qa.")
-        config = replace(config, dataset=DatasetConfig(name="micro_qa", kind="questions", generator="micro_qa"))
-    report = stages.audit_rewards(config, stages.prepare(config, screen), screen)
-    telling.tell_embedded(config, screen)
-    telling.write_audit(report, out, screen)
-    result.add(telling.audit_metrics(report))
-    tracker.metrics(result.metrics)
-    tracker.artifact(out / "reward_audit.json")
-    telling.judge_audit("strict", config.reward.name, report, screen)
-    screen.say(f"reward={config.reward.name}: no attack beats the median genuine answer")
 
 
 # --- the stages over all arms ----------------------------------------------------------------------------------------

@@ -166,6 +166,22 @@ def test_an_alert_is_said_logged_tagged_and_counted_once(told, caplog):
     assert guard.found == {"alerts/divergence": 15.0}
 
 
+def test_a_training_that_goes_on_tells_nothing_again(told):
+    with told.watching(configured()) as guard:
+        for step in range(1, 12):
+            guard.metrics({"loss": 1.0 if step < 8 else 9.0}, step)
+    assert not told.said  # stopped before it was sure
+    with told.watching(configured()) as guard:
+        for step in range(12, 20):
+            guard.metrics({"loss": 9.0}, step)
+    assert len(told.said) == 1 and guard.found == {"alerts/divergence": 12.0}
+    with told.watching(configured()) as guard:
+        diverge(guard, 20)
+        assert guard.found == {"alerts/divergence": 12.0}
+        guard.metrics({"loss": math.nan}, 41)
+    assert [said.split()[1] for said in told.said] == ["divergence", "not_finite"]
+
+
 def test_every_line_and_table_goes_through_and_nothing_is_said_when_off(told):
     config = configured()
     config.alerts.enabled, config.alerts.webhook = False, "env:NOWHERE"

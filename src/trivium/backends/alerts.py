@@ -3,7 +3,7 @@
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from trivium.backends.webhook import Webhook
 from trivium.errors import NotFinite
 from trivium.schema import AlertsConfig, Config, DistrustPublishedLoss, GrpoMethod
 from trivium.tracking import Tracker
+from trivium.tracking.told import records
 
 logger = logging.getLogger(__name__)
 
@@ -139,6 +140,16 @@ class Guard:
         self.found: dict[str, float] = {}
         """`alerts/<kind>`: the step at which it was raised."""
 
+    def remember(self, lines: Iterable[Mapping[str, float]]) -> None:
+        """Take up lines of metrics that an earlier part of the same training recorded: what was told is not told again."""
+        for values in lines:
+            self.found |= {
+                name: at for name, at in values.items() if name.startswith("alerts/") and name != f"alerts/{NOT_FINITE}"
+            }
+            for rule in self._rules:
+                if math.isfinite(value := values.get(rule.metric, math.nan)):
+                    rule.tells(value, self._config.alerts.patience)
+
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Record a line, then judge it."""
         self._record.metrics(values, step)
@@ -187,6 +198,7 @@ def watching(config: Config, record: Tracker, progress: Progress, warn: Warn, ou
     name = config.alerts.webhook if config.alerts.enabled else None
     webhook = Webhook.of(name, warn) if name is not None else None
     guard = Guard(config, record, progress, warn, f"{config.name} {out.name}", webhook)
+    guard.remember(line["metrics"] for line in records(out) if "metrics" in line)
     try:
         yield guard
     except NotFinite as error:

@@ -18,9 +18,14 @@ __all__ = ["JsonlTracker", "MlflowTracker", "Recorder", "Tracker", "Trackers", "
 
 @contextmanager
 def open_tracker(
-    config: Config, out: Path, name: str, place: Place | None = None, run_id: str | None = None
+    config: Config,
+    out: Path,
+    name: str,
+    place: Place | None = None,
+    run_id: str | None = None,
+    kept: str | None = None,
 ) -> Iterator[Tracker]:
-    """The run's trackers; the run is marked failed if an error passes through, pruned after `Pruned`.
+    """The run's trackers; the run is marked failed if an error passes through, pruned after `Pruned`, or as `kept` says.
 
     A run that goes on in its folder goes on in its run of MLflow, and says nothing twice. With a place, the run is a trial's:
     in MLflow it stands below its study, is left open at the end, and does without MLflow when that does not answer. Without
@@ -31,9 +36,9 @@ def open_tracker(
     try:
         yield tracker
     except BaseException as error:
-        tracker.finish(status_of(error))
+        tracker.finish(kept or status_of(error))
         raise
-    tracker.finish("ok")
+    tracker.finish(kept or "ok")
 
 
 def _beside(config: Config, out: Path, name: str, place: Place | None, run_id: str | None) -> Iterator[Tracker]:
