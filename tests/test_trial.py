@@ -121,6 +121,8 @@ def test_a_trial_that_is_given_up_keeps_what_it_found(cache: Path, tmp_path: Pat
     assert {path.name for path in tmp_path.iterdir()} <= {
         ".lock",
         "config.resolved.yaml",
+        "environment.json",
+        "inputs.json",
         "metrics.jsonl",
         "result.json",
         "run.log",
