@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trivium import stages, summary
+from trivium import drift, stages, summary
 from trivium.arms import Arm
 from trivium.artifact import MANIFEST, write_json
+from trivium.backends import checkpoints
+from trivium.backends.lines import CHECKPOINTS
 from trivium.console import Screen, console
 from trivium.errors import Pruned
 from trivium.recording import recorded, tell_inputs, tell_origin
@@ -245,6 +247,9 @@ def _train_one(session: Session, work: Work) -> None:
     if session.trial is None or session.trial.audited:
         _audit_before(session, work)
     watch = _watch(session, work)
+    step = checkpoints.reached(work.out / CHECKPOINTS)
+    if step is not None and not drift.finished(work.out):
+        session.screen.say(f"{work.arm.name}: a training was interrupted here, with a checkpoint at step {step}; it goes on")
     with session.screen.bar(f"training {work.arm.name}") as update:
         work.tuned = stages.train(config, work.base, prepared, work.out, work.tracker, update, session.screen.warn, watch)
     whole_model = isinstance(config.adapter, FullAdapter)

@@ -138,6 +138,11 @@ def any_in(folder: Path) -> bool:
     return any(folder.glob(f"{PREFIX}*/{MARKER}"))
 
 
+def reached(folder: Path) -> int | None:
+    """The step of the newest checkpoint that a training has left in a folder, whole or not; None without any."""
+    return max((one.step for one in _found(folder) if one.marker is not None), default=None)
+
+
 def _found(folder: Path) -> Iterator[Found]:
     for path in folder.glob(f"{PREFIX}*"):
         if path.name.removeprefix(PREFIX).isdecimal():

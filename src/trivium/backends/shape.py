@@ -17,9 +17,12 @@ def batch_shape(method: SftMethod | GrpoMethod, hardware: HardwareConfig) -> tup
     at_once = micro * processes
     if total % at_once:
         told = f" × {processes} processes (hardware.num_processes × num_machines)" if processes > 1 else ""
+        each = f"hardware.per_device_train_batch_size={micro}{told}"
+        if micro < hardware.per_device_train_batch_size:
+            each = f"{at_once}: {micro} for each of {processes} processes (hardware.num_processes × num_machines)"
         raise ConfigError(
-            f"method.total_batch_size={total} is not a multiple of hardware.per_device_train_batch_size={micro}{told}; set one "
-            f"of them so that it is, for example method.total_batch_size={at_once * -(-total // at_once)}."
+            f"method.total_batch_size={total} is not a multiple of {each}; set one of them so that it is, for example "
+            f"method.total_batch_size={at_once * -(-total // at_once)}."
         )
     return micro, total // at_once
 

@@ -64,7 +64,7 @@ def anatomy(model: ModelConfig) -> Anatomy:
         return _built(json.dumps(_tiny(model.build)), "model.build")
     settings = None if model.init == "random" else _settings_file(model)
     if settings is not None:
-        told: Mapping[str, Any] = json.loads(settings.read_text(encoding="utf-8"))
+        told = _read(settings)
         if _known(told.get("model_type")) or model.shape.model_type is None:
             return _built(json.dumps(told), str(settings))
     if model.shape.model_type is None:
@@ -87,6 +87,16 @@ def _settings_file(model: ModelConfig) -> Path | None:
         return None
     found = try_to_load_from_cache(model.path, "config.json", revision=model.revision)
     return Path(found) if isinstance(found, str) else None
+
+
+def _read(settings: Path) -> Mapping[str, Any]:
+    try:
+        told: Mapping[str, Any] = json.loads(settings.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{settings} is no JSON ({error}); get the model's files again.") from error
+    if not isinstance(told, Mapping):
+        raise ModelError(f"{settings} holds no settings; get the model's files again.")
+    return told
 
 
 def _tiny(build: TinyBuild) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from trivium.tracking import store
 
 logger = logging.getLogger(__name__)
 RATE, COST, MISS = "system/tokens_per_second", "plan/flops_per_token", "plan/seconds_error"
-SAME_MACHINE = ("hardware.name", "hardware.dtype", "backend.name", "method.name")
+SAME_MACHINE = ("hardware.name", "hardware.dtype", "hardware.throttle", "hardware.num_processes", "backend.name", "method.name")
 SAME_MODEL = ("model.name", "adapter.name")
 """Parameters by which an earlier run is of the same machine, and of the same model."""
 _LOOKED_AT = 200
@@ -34,6 +34,8 @@ class Pace:
         if not self.misses:
             return ""
         low, high, middle = min(self.misses), max(self.misses), statistics.median(self.misses)
+        if len(self.misses) == 1:
+            return f"the one earlier forecast was off by {middle:+.0%}"
         return f"{len(self.misses)} earlier forecasts were off by {middle:+.0%} ({low:+.0%} … {high:+.0%})"
 
 

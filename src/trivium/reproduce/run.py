@@ -48,7 +48,9 @@ def require(overrides: list[str], config_dir: Path | None) -> str:
 
 def _require_files(told: list[Finding]) -> None:
     if gone := [finding for finding in told if finding.status == GONE]:
-        raise ConfigError([f"reproduces: {f.what}: {f.now}; put it back, or say where it is." for f in gone])
+        raise ConfigError(
+            [f"reproduces: {f.what}: {f.now}; put it back, or say where it is with {f.what.split(': ')[-1]}=…." for f in gone]
+        )
 
 
 def _show(source: Source, told: list[Finding], screen: Screen) -> None:

@@ -17,7 +17,7 @@ from trivium.schema import MlflowTracking
 from trivium.serving.runs import RESULT, SETTINGS, root
 from trivium.tracking.mlflow import ENDS, PARENT, noted
 from trivium.tracking.outbox import metric_name
-from trivium.tracking.store import Store, answering, search
+from trivium.tracking.store import Store, answering, database, search
 
 WEIGHTS = ("adapter", "model")
 Read = Callable[[str], dict[str, Any] | None]
@@ -58,6 +58,10 @@ def read(name: str, tracking: Any) -> Source:
         raise ConfigError(f"reproduces: {name} is neither a folder nor the id of a run in MLflow (32 hexadecimal digits).")
     if not isinstance(tracking, MlflowTracking):
         raise ConfigError(f"reproduces: {name} is looked for in MLflow; set tracking=mlflow, or name the run's folder.")
+    if (path := database(tracking.uri)) is not None and not path.is_file():
+        raise ConfigError(
+            f"reproduces: {name} is looked for in {path}, which is not there; set tracking.uri, or name a folder."
+        )
     return _asked(name, tracking.uri, tracking.experiment, tracking.timeout)
 
 

@@ -13,10 +13,13 @@ def data_exist(config: Config) -> Iterator[str]:
     """There is exactly one source of data, and it is there or will be fetched."""
     dataset = config.dataset
     if (dataset.generator is None) == (dataset.path is None):
+        way = f"set dataset.path=null for generator={dataset.generator}" if dataset.path is not None else "neither is"
         yield (
-            "dataset: exactly one of dataset.path and dataset.generator must be set; for your own files: "
+            f"dataset: exactly one of dataset.path and dataset.generator must be set; {way}; for your own files: "
             "dataset=folder dataset.path=<folder>."
         )
+    elif config.task == "plan":
+        return  # it says that the data are not counted
     elif dataset.path == "":
         name = dataset.name
         yield f"dataset.path: not set; give a file or folder of .txt, .jsonl or .parquet: dataset={name} dataset.path=<path>."

@@ -52,7 +52,7 @@ def blocks_are_named(config: Config) -> Iterator[str]:
 def model_folder_is_whole(config: Config) -> Iterator[str]:
     """A local model has what loading it takes."""
     path = config.model.path
-    if path and Path(path).expanduser().is_dir():
+    if path and Path(path).expanduser().is_dir() and config.task != "plan":  # which reads config.json alone
         from trivium.models.load import require_chat_template, require_files
 
         try:

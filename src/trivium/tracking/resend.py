@@ -50,11 +50,14 @@ def _settings(folder: Path) -> dict[str, Any]:
 
 
 def _metrics(lines: list[dict[str, Any]], folder: Path) -> list[Any]:
-    """The history, and what only `result.json` has."""
-    rows = []
+    """The history, and what only `result.json` has. What has no step repeats what a step has told, as in `MlflowTracker`."""
+    rows: list[Any] = []
+    newest: dict[str, float] = {}
     for record in lines:
         values = {name: value for name, value in record.get("metrics", {}).items() if value is not None}
-        rows += outbox.metric_rows(values, record.get("step"), record["time"])
+        made = outbox.metric_rows(values, record.get("step"), record["time"])
+        rows += [row for row in made if record.get("step") is not None or newest.get(row.key) != row.value]
+        newest.update({row.key: row.value for row in made})
     known = {row.key for row in rows}
     return rows + [row for row in outbox.metric_rows(_results(folder)) if row.key not in known]
 

@@ -6,6 +6,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+from trivium.compose import conf_dir
 from trivium.errors import ConfigError
 from trivium.schema import Config
 
@@ -17,10 +18,10 @@ _PATIENCE = 60
 
 def interpreter(config: Config) -> str:
     """Path of the interpreter of Unsloth's environment. Raises `ConfigError` when it is not there or lacks Unsloth."""
-    name = str(Path(config.backend.python).expanduser())
-    path = shutil.which(name)
+    name = Path(config.backend.python).expanduser()
+    path = shutil.which(name) or shutil.which(conf_dir().parent / name)  # here, or in the checkout that made it
     if path is None:
-        raise ConfigError(f"backend.python: there is no interpreter at {Path(name).absolute()}; {WAY_OUT}.")
+        raise ConfigError(f"backend.python: there is no interpreter at {name.absolute()}; {WAY_OUT}.")
     # Absolute, but not resolved: behind the link lies the interpreter that the environment was made with.
     path = os.path.abspath(path)
     if version(path) is None:
