@@ -129,7 +129,8 @@ def test_mlflow_and_the_folder_tell_the_same(place: Path, here: list[str], made:
         assert getattr(folder, name) == getattr(recorded, name), name
     assert set(folder.arms) == {"distrust", "uniform"}
     assert folder.weights("uniform") and folder.base("uniform")
-    assert folder.metrics.items() <= recorded.metrics.items()
+    lasting = {name: value for name, value in folder.metrics.items() if "system/" not in name}  # lines tell memory as it grows
+    assert len(lasting) > 50 and lasting.items() <= recorded.metrics.items()
 
 
 def test_a_difference_that_nothing_explains_ends_with_exit_code_3(place: Path, here: list[str], made: Result) -> None:

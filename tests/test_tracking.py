@@ -74,6 +74,18 @@ def test_a_gate_that_fails_marks_the_run(tracked: Config, tmp_path: Path) -> Non
     assert (run.info.status, run.data.tags["status"]) == ("FAILED", "gate_failed")
 
 
+def test_a_run_that_goes_on_adds_no_point_for_what_a_step_has_told(tracked: Config, tmp_path: Path) -> None:
+    import mlflow
+
+    for _ in range(2):
+        with open_tracker(tracked, tmp_path / "run", "one") as tracker:
+            tracker.metrics({"eval_loss": 1.25}, 60)
+            tracker.metrics({"eval_loss": 1.25, "eval/x": 0.5})
+    history = mlflow.MlflowClient(tracked.tracking.uri).get_metric_history
+    assert [(m.step, m.value) for m in history(str(tracker.run_id), "eval_loss")] == [(60, 1.25)]
+    assert [(m.step, m.value) for m in history(str(tracker.run_id), "eval/x")] == [(0, 0.5)]
+
+
 def test_a_finished_run_stays_finished_whatever_is_added_to_it(tracked: Config, tmp_path: Path) -> None:
     import mlflow
 
