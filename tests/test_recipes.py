@@ -9,6 +9,7 @@ import pytest
 
 from trivium.arms import plan
 from trivium.compose import options
+from trivium.errors import ConfigError
 from trivium.models.random import build, configuration
 from trivium.planner.plan import FITS, TIGHT, forecast
 from trivium.schema import Config, LoraAdapter, ModelShape
@@ -130,3 +131,14 @@ def test_recipes_say_where_they_come_from(experiment: str) -> None:
     assert "Source" in text and "docs/recipes.md" in text
     page = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text(encoding="utf-8")
     assert f"`{experiment}`" in page
+
+
+def test_a_plan_needs_neither_data_nor_weights(config_of: ConfigOf, tmp_path: Path) -> None:
+    assert forecast(config_of("task=plan", "experiment=coherence_8b"), earlier=()).verdict == FITS
+    settings = configuration(ModelShape("qwen3", 64, 128, 2, 4, 2, 16, 400)).to_dict()
+    (tmp_path / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    local = ("model=hf", f"model.path={tmp_path}")
+    assert forecast(config_of("task=plan", "experiment=distrust", *local), earlier=()).verdict == FITS
+    for words in (("experiment=coherence_8b",), local):
+        with pytest.raises(ConfigError, match=r"dataset\.path: not set|no tokenizer"):
+            config_of(*words)

@@ -75,6 +75,13 @@ def test_an_unknown_architecture_is_named_and_a_shape_is_the_way_out(tmp_path: P
     assert anatomy(ModelConfig(path=str(tmp_path), shape=told)).source == "model.shape"
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "\xff"])
+def test_a_config_that_is_none_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ModelError, match=r"config\.json (is no JSON|holds no settings).*again"):
+        anatomy(ModelConfig(path=str(tmp_path)))
+
+
 def test_a_model_that_is_nowhere_needs_a_shape() -> None:
     with pytest.raises(ModelError, match=r"neither in a local folder nor downloaded.*model\.shape"):
         anatomy(ModelConfig(path="nobody/nothing-of-the-kind"))
