@@ -229,6 +229,7 @@ ASKING = ("dataset/micro_qa", "dataset/qa", "evaluation/coherence", "evaluation/
 """Options that only make sense where questions are asked."""
 NEEDS = {
     "acquire/files": ["acquire.sources.files.path={}"],
+    "backend/unsloth": ["task=plan"],  # its environment is not there where tests run
     "dataset/folder": ["dataset.path={}"],
     "model/hf": ["model.path=owner/name"],
     **{f"experiment/{name}": ["dataset.path={}"] for name in ("coherence_8b", "coherence_8b_as_run", "corrections")},

@@ -1,5 +1,6 @@
 """Who speaks for each kind of run: the adapter switched off, or other weights."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from trivium import stages
-from trivium.artifact import seal
+from trivium.artifact import MANIFEST, seal
 from trivium.compose import hydra_at
 from trivium.console import Screen
 from trivium.errors import ModelError
 from trivium.models.generate import GREEDY
+from trivium.models.identity import contents
 from trivium.models.merge import merge
 from trivium.schema import Config, FullAdapter
 from trivium.serving.settings import take_up
@@ -53,7 +55,13 @@ def test_a_run_that_started_from_an_arm_is_compared_with_the_first_model(config:
     later = replace(config, starts_from="uniform")
     with pytest.raises(ModelError, match=r"uniform/merged, the merged weights that this run started from, is not there"):
         speakers(later, run, Screen())
-    whole(run / "arms" / "uniform" / "merged", config, run / "arms" / "uniform")
+    merged = run / "arms" / "uniform" / "merged"
+    whole(merged, config, run / "arms" / "uniform")
+    with pytest.raises(ModelError, match="is not the one that"):
+        speakers(later, run, Screen())
+    told = json.loads((run / "adapter" / MANIFEST).read_text())  # as if it had been trained on them
+    told["inputs"] = contents(str(merged), Path(config.cache_dir))
+    (run / "adapter" / MANIFEST).write_text(json.dumps(told))
     base, tuned = speakers(later, run, Screen())
     assert not base.bare and said([base]) == said(speakers(config, run, Screen())[:1])
     assert tuned.model.get_base_model() is not base.model
