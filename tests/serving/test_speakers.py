@@ -52,7 +52,7 @@ def test_a_run_that_trained_every_weight_is_talked_to_as_one_with_an_adapter(con
 
 
 def test_a_run_that_started_from_an_arm_is_compared_with_the_first_model(config: Config, run: Path) -> None:
-    later = replace(config, starts_from="uniform")
+    later, first = replace(config, starts_from="uniform"), said(speakers(config, run, Screen())[:1])
     with pytest.raises(ModelError, match=r"uniform/merged, the merged weights that this run started from, is not there"):
         speakers(later, run, Screen())
     merged = run / "arms" / "uniform" / "merged"
@@ -63,7 +63,7 @@ def test_a_run_that_started_from_an_arm_is_compared_with_the_first_model(config:
     told["inputs"] = contents(str(merged), Path(config.cache_dir))
     (run / "adapter" / MANIFEST).write_text(json.dumps(told))
     base, tuned = speakers(later, run, Screen())
-    assert not base.bare and said([base]) == said(speakers(config, run, Screen())[:1])
+    assert not base.bare and said([base]) == first
     assert tuned.model.get_base_model() is not base.model
 
 
