@@ -175,7 +175,7 @@ SECOND = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", SECOND)
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.long if kind == "rewards" else ()) for kind in SECOND])
 def test_a_trial_after_others_finds_what_it_finds_alone(
     plain: tuple[Path, Result], cache: Path, tmp_path: Path, kind: str
 ) -> None:
