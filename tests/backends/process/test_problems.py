@@ -16,7 +16,7 @@ GRPO = ("experiment=coherence", "dataset=micro_qa", TWO)
     [
         (
             [TWO, "method.total_batch_size=9"],
-            "per_device_train_batch_size=4 × 2 processes .* example method.total_batch_size=16",
+            "multiple of 8: 4 for each of 2 processes .* example method.total_batch_size=16",
         ),
         ([TWO, "backend=mlx"], "backend=mlx trains with one process"),
         ([TWO, "hardware.device=mps"], "hardware.device=mps is one device"),
