@@ -240,7 +240,7 @@ def _job(failures: list[Exception], config_dir: Path | None) -> Callable[[Any], 
         from trivium.sweep.worker import STUDY, work
 
         logging.getLogger("torch").setLevel(logging.WARNING)  # it tells its cache statistics at exit
-        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it misses kernels that nothing here needs, whoever imports it
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it misses kernels that nothing here needs
         settings = HydraConfig.get()
         if study := os.environ.get(STUDY):
             work(Path(study))
