@@ -11,9 +11,6 @@ from trivium.schema import Config, SftMethod
 
 def data_before(config: Config) -> Data | None:
     """The rows of the configured training, where both its data and its model are there; nothing is made or fetched."""
-    path = config.dataset.path
-    if path is not None and not Path(path).exists():
-        return None
     prepared, base = stages.prepared_before(config), stages.base_before(config)
     return None if prepared is None or base is None else read(config, base, prepared)
 

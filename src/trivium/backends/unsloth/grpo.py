@@ -1,28 +1,8 @@
 """Group relative policy optimisation with Unsloth's models."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from functools import partial
 
-from trivium.backends.lines import Progress
-from trivium.backends.process.request import Request
 from trivium.backends.unsloth import away
-from trivium.schema import Config
-from trivium.tracking.tracker import Recorder
 
-if TYPE_CHECKING:
-    from trivium.evaluation.probe import Watch
-
-
-def train(
-    config: Config,
-    base: str,
-    prepared: Path,
-    out: Path,
-    *,
-    record: Recorder,
-    progress: Progress,
-    watch: "Watch | None" = None,
-) -> dict[str, float]:
-    """As `backends.torch.grpo.train`, which runs in the other process; a `watch` is refused with `ConfigError`."""
-    asked = Request(config, base, prepared.resolve(), out.resolve())
-    return away.train("trivium.backends.unsloth.inside.grpo", asked, record, progress, watch)
+train = partial(away.train, "trivium.backends.unsloth.inside.grpo")
+"""As `backends.torch.grpo.train`, which runs in the other process; a `watch` is refused with `ConfigError`."""
