@@ -47,7 +47,8 @@ def batches(draw: st.DrawFn, missing: bool = True) -> Batch:
     value = st.sampled_from([-1.0, 0.0, 0.5, 1.0]) | st.floats(-1, 1, width=16)
     value = value | st.just(math.nan) if missing else value
     rows = st.lists(st.lists(value, min_size=terms, max_size=terms), min_size=groups * group, max_size=groups * group)
-    weights = draw(st.lists(st.floats(0, 4, width=16), min_size=terms, max_size=terms))
+    weight = st.just(0.0) | st.floats(2**-7, 4, width=16)
+    weights = draw(st.lists(weight, min_size=terms, max_size=terms))
     return np.array(draw(rows)), np.array(weights), group
 
 

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
+from tests.postgres import Postgres, needs_postgres, running
 
 from trivium.schema import MlflowTracking
 from trivium.sweep.spec import load
@@ -49,14 +51,15 @@ class Command:
                 found.append(process)
         return found
 
-    def kill_one(self, rng: random.Random) -> None:
-        """SIGKILL the sweeper, or one of its workers where there is one."""
+    def kill_one(self, rng: random.Random) -> str:
+        """SIGKILL the sweeper, or one of its workers where there is one; who was killed."""
         workers = self.workers()
         if workers and rng.random() < 0.6:
             kill(rng.choice(workers))
-        else:
-            self.process.kill()
-            self.process.wait()
+            return "worker"
+        self.process.kill()
+        self.process.wait()
+        return "sweeper"
 
     def keep_going(self) -> None:
         """Start it again if it is gone."""
@@ -139,17 +142,28 @@ class Server:
         self._process.wait()
 
 
-def killed_at_random(command: Command, kills: int, seed: int, pause: tuple[float, float]) -> None:
-    rng = random.Random(seed)
+def killed_at_random(
+    command: Command, kills: int, seed: int, pause: tuple[float, float], database: "Postgres | None" = None
+) -> Counter[str]:
+    """Who was killed how often."""
+    rng, killed = random.Random(seed), Counter[str]()
     for _ in range(kills):
         time.sleep(rng.uniform(*pause))
-        command.kill_one(rng)
+        if database is not None and rng.random() < 0.3:
+            database.kill()
+            time.sleep(rng.uniform(0, 3))
+            database.start()
+            killed["database"] += 1
+        else:
+            killed[command.kill_one(rng)] += 1
         command.keep_going()
+    return killed
 
 
 def require_whole(command: Command, total: int, recorded: "MlflowTracking | None" = None) -> None:
     """The asked total, each point once and the given ones among them, every result on disk, nothing left open in MLflow."""
-    search = Search(load(command.study), recorded) if recorded else command.search()
+    recorded = recorded or MlflowTracking(uri=f"sqlite:///{command.home}/mlflow.db")
+    search = Search(load(command.study), recorded)
     finished = search.finished()
     assert len(finished) == total
     assert search.trials("RUNNING") == []
@@ -160,13 +174,13 @@ def require_whole(command: Command, total: int, recorded: "MlflowTracking | None
         result = json.loads((search.folder_of(trial.number) / "result.json").read_text(encoding="utf-8"))
         assert result["status"] == "ok"
         assert [result["metrics"]["eval/source_preference"]] == trial.values
-    require_ended(command, search, {trial.number for trial in finished})
+    require_ended(recorded.uri, {trial.number for trial in finished})
 
 
-def require_ended(command: Command, search: Search, finished: set[int]) -> None:
+def require_ended(uri: str, finished: set[int]) -> None:
     import mlflow
 
-    client = mlflow.MlflowClient(f"sqlite:///{command.home}/mlflow.db")
+    client = mlflow.MlflowClient(uri)
     experiments = [one.experiment_id for one in client.search_experiments()]
     runs = client.search_runs(experiments, max_results=1000)
     assert [run.info.run_name for run in runs if run.info.status == "RUNNING"] == []
@@ -186,16 +200,23 @@ def test_three_kills_lose_nothing(command: Callable[..., Command]) -> None:
     require_whole(sweep, 5)
 
 
+@needs_postgres
 @pytest.mark.long
-@pytest.mark.parametrize("storage", ["sqlite", "journal", "mlflow"])
-def test_twenty_kills_lose_nothing(command: Callable[..., Command], storage: str) -> None:
-    sweep = command("sweep.n_trials=16", f"sweep.storage={storage}", "sweep.workers=2")
-    killed_at_random(sweep, 20, seed=len(storage), pause=(0.5, 8))
-    for _ in range(3):  # the last kills may have come so fast that a sweeper gave up
-        if sweep.finish(300) == 0:
-            break
-    assert sweep.process.returncode == 0, sweep.said()[-2000:]
-    require_whole(sweep, 16)
+@pytest.mark.parametrize("storage", ["sqlite", "journal", "mlflow", "env:STUDY_DB"])
+def test_twenty_kills_lose_nothing(command: Callable[..., Command], storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the sweeper, its workers, and the database behind MLflow, which with two of the storages holds the study too."""
+    with running() as database:
+        monkeypatch.setenv("STUDY_DB", database.uri("study"))
+        recorded = MlflowTracking(uri=database.uri("mlflow"), timeout=20)
+        where = [f"tracking.uri={recorded.uri}", "tracking.timeout=20", f"sweep.storage={storage}"]
+        sweep = command("sweep.n_trials=16", *where, "sweep.workers=2")
+        killed = killed_at_random(sweep, 20, len(storage), (0.5, 8), database)
+        for _ in range(3):  # the last kills may have come so fast that a sweeper gave up
+            if sweep.finish(300) == 0:
+                break
+        assert sweep.process.returncode == 0, sweep.said()[-2000:]
+        require_whole(sweep, 16, recorded)
+    assert killed.total() == 20 and len(killed) == 3
 
 
 @pytest.mark.long

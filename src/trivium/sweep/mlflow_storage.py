@@ -5,13 +5,11 @@ trials are one request away.
 """
 
 import json
-import logging
-import time
 import uuid
 from collections.abc import Callable, Container, Mapping, Sequence
 from copy import deepcopy as copied
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from filelock import FileLock
 from optuna.distributions import BaseDistribution, check_distribution_compatibility, distribution_to_json
@@ -26,18 +24,13 @@ from trivium.errors import TrackingError
 from trivium.schema import MlflowTracking
 from trivium.sweep import mlflow_record
 from trivium.sweep.mlflow_record import Record
+from trivium.sweep.patience import Patience
 from trivium.tracking.store import connect, failures, reason
-
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 TRIALS = 10**6
 """Trial ids are the study's id times this, plus the trial's number."""
 PATIENCE = 3
 """Waits of `tracking.timeout` before a silent MLflow is given up."""
-SOON = 0.1
-"""Seconds before the first new attempt; each pause is twice the one before."""
 PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
 """MLflow's codes for what may be over in a moment."""
 
@@ -63,6 +56,8 @@ class MlflowStorage(BaseStorage):
     def __init__(self, tracking: MlflowTracking, lock: Path) -> None:
         self._tracking, self._path, self._lock = tracking, lock, FileLock(lock)
         self._seen: dict[int, tuple[str, FrozenTrial]] = {}
+        awaited: tuple[type[Exception], ...] = (TrackingError, *failures())
+        self._patiently = Patience("MLflow", PATIENCE * tracking.timeout, awaited, self._away, self._meaning)
         self._store = self._patiently(lambda: connect(tracking))
 
     def __reduce__(self) -> Any:
@@ -271,35 +266,26 @@ class MlflowStorage(BaseStorage):
         tags = [RunTag(key, value) for key, value in mlflow_record.rows(name, record).items()]
         self._patiently(lambda: self._store.client.log_batch(run_id(study_id), tags=tags, synchronous=True))
 
-    def _patiently(self, call: Callable[[], T]) -> T:
-        """What a call gives, tried again while MLflow is away."""
-        seconds = PATIENCE * self._tracking.timeout
-        end, pause = 0.0, SOON
-        awaited: tuple[type[Exception], ...] = (TrackingError, *failures())
-        while True:
-            try:
-                return call()
-            except awaited as error:
-                cause = error.__cause__ if isinstance(error, TrackingError) and error.__cause__ else error
-                end = end or time.monotonic() + seconds
-                if _code(cause) not in PASSING or time.monotonic() > end:
-                    raise self._meaning(error, cause) from error
-                if pause == SOON:
-                    logger.warning("MLflow does not answer (%s); waiting for it, %d s at most.", reason(cause), seconds)
-            time.sleep(pause)
-            pause = min(2 * pause, 2.0)
+    def _away(self, error: Exception) -> str | None:
+        cause = _cause(error)
+        return reason(cause) if _code(cause) in PASSING else None
 
-    def _meaning(self, error: Exception, cause: BaseException) -> Exception:
+    def _meaning(self, error: Exception) -> Exception:
         """What a failure is to those who work on a study."""
         if isinstance(error, TrackingError):
             return error
-        if _code(cause) == "RESOURCE_DOES_NOT_EXIST":
-            return Missing(reason(cause))
-        was = f"was away for {PATIENCE * self._tracking.timeout} s" if _code(cause) in PASSING else "refused a request"
+        if _code(error) == "RESOURCE_DOES_NOT_EXIST":
+            return Missing(reason(error))
+        was = "refused a request" if self._away(error) is None else f"was away for {PATIENCE * self._tracking.timeout} s"
         return TrackingError(
-            f"the study is kept in MLflow at {self._tracking.uri}, which {was} ({reason(cause)}); bring it back and give the "
+            f"the study is kept in MLflow at {self._tracking.uri}, which {was} ({reason(error)}); bring it back and give the "
             "same command again: the study goes on where it was."
         )
+
+
+def _cause(error: Exception) -> BaseException:
+    """What a sentence of ours was made of."""
+    return error.__cause__ if isinstance(error, TrackingError) and error.__cause__ else error
 
 
 def _code(error: BaseException) -> str:

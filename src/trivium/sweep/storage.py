@@ -22,9 +22,14 @@ PATIENCE = {
     "mysql": {"connect_timeout": 20},
     "mariadb": {"connect_timeout": 20},
 }
-"""Seconds that a process waits for the lock of another, or for a server; drivers not named keep their own patience."""
+"""Seconds that a connection waits for the lock of another, or for a server; drivers not named keep their own patience."""
 
-CHATTY = {"alembic": logging.WARNING, "urllib3.connectionpool": logging.ERROR, "mlflow.store.db.utils": logging.CRITICAL}
+CHATTY = {
+    "alembic": logging.WARNING,
+    "mlflow.store.db.utils": logging.CRITICAL,
+    "stamina": logging.ERROR,
+    "urllib3.connectionpool": logging.ERROR,
+}
 """Who would tell each attempt of a storage that waits, and from what level on they may."""
 
 
@@ -45,23 +50,23 @@ def problems_in(where: str) -> Iterator[str]:
         )
 
 
-def open_storage(where: str, folder: Path, tracking: Any) -> "BaseStorage":
+def open_storage(where: str, folder: Path, tracking: Any, again: bool = False) -> "BaseStorage":
     """The storage of the study in `folder`; processes that open the same one share what it holds.
 
-    `tracking` is the run's `config.tracking`. Raises `ConfigError` for a `where` that cannot be, `TriviumError` for a
-    storage that does not open.
+    `tracking` is the run's `config.tracking`. A server's database that was open before and is opened `again` is waited for when
+    it does not answer. Raises `ConfigError` for a `where` that cannot be, `TriviumError` for a storage that does not open.
     """
     if problems := list(problems_in(where)):
         raise ConfigError(problems)
     _quiet()
     folder.mkdir(parents=True, exist_ok=True)
     openers: dict[str, Callable[[], BaseStorage]] = {
-        "sqlite": lambda: _database(f"sqlite:///{folder}/study.db", folder),
+        "sqlite": lambda: _database(f"sqlite:///{folder}/study.db", folder, again),
         "journal": lambda: _journal(folder / "study.journal"),
         "mlflow": lambda: _mlflow(folder, tracking),
     }
     url = os.environ[where.removeprefix(ENVIRONMENT)] if where.startswith(ENVIRONMENT) else where
-    return openers.get(where, lambda: _database(url, folder))()
+    return openers.get(where, lambda: _database(url, folder, again))()
 
 
 def _quiet() -> None:
@@ -97,17 +102,20 @@ def _journal(path: Path) -> "BaseStorage":
         ) from error
 
 
-def _database(url: str, folder: Path) -> "BaseStorage":
+def _database(url: str, folder: Path, again: bool) -> "BaseStorage":
     """A database, its tables made by one process at a time."""
     from filelock import FileLock
     from optuna.exceptions import StorageInternalError
     from optuna.storages import RDBStorage, get_storage
     from sqlalchemy.exc import SQLAlchemyError
 
-    patience = dict(PATIENCE.get(url.split(":", 1)[0].split("+")[0], {}))
+    from trivium.sweep.database import Database
+
+    kind = url.split(":", 1)[0].split("+")[0]
+    settings = {"connect_args": dict(PATIENCE.get(kind, {})), "pool_pre_ping": True}
     try:
         with FileLock(folder / LOCK):
-            storage = RDBStorage(url, engine_kwargs={"connect_args": patience, "pool_pre_ping": True})
+            storage = RDBStorage(url, settings) if kind == "sqlite" else Database(url, _shown(url), settings, made=again)
     except ImportError as error:
         raise TriviumError(f"{_shown(url)} needs a database driver that is not installed here: {_why(error, url)}.") from error
     except (SQLAlchemyError, StorageInternalError, RuntimeError, OSError, ValueError) as error:

@@ -27,26 +27,29 @@ FEW = 4
 
 
 class Search:
-    """One study, as a process works on it. Every method that changes who holds which trial takes the study's lock."""
+    """One study, as a process works on it. Every method that changes who holds which trial takes the study's lock.
 
-    def __init__(self, spec: Spec, tracking: Any) -> None:
+    `again` says that the study was open before: a database that does not answer is waited for.
+    """
+
+    def __init__(self, spec: Spec, tracking: Any, again: bool = False) -> None:
         self.spec, self.sweep, self.tracking = spec, spec.sweep, tracking
         self.space = space.read(spec.sweep.params)[0]
         self.total = search.n_trials(spec.sweep, self.space)
         self._workers = spec.folder / "workers"
         self._workers.mkdir(parents=True, exist_ok=True)
         with self._alone():
-            self.study = self._open()
+            self.study = self._open(again)
 
     # --- the study ---------------------------------------------------------------------------------------------------
 
-    def _open(self) -> "Study":
+    def _open(self, again: bool) -> "Study":
         import optuna
         from optuna.study import StudyDirection
 
         study = optuna.create_study(
             study_name=self.spec.study,
-            storage=open_storage(self.sweep.storage, self.spec.folder, self.tracking),
+            storage=open_storage(self.sweep.storage, self.spec.folder, self.tracking, again),
             directions=[StudyDirection[direction.upper()] for direction in self.sweep.sought.values()],
             pruner=search.pruner(self.sweep),
             load_if_exists=True,

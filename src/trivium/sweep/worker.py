@@ -42,7 +42,7 @@ def work(folder: Path) -> bool:
     config_dir = Path(known.config_dir) if known.config_dir else None
     with hydra_at():
         check = partial(checked, config_dir=config_dir)
-        search = Search(known, check([*known.fixed, ALONE]).tracking)
+        search = Search(known, check([*known.fixed, ALONE]).tracking, again=True)
         parent = search.study.user_attrs.get("run_id")
         _share(search, check)
         with search.worker() as me:
