@@ -15,6 +15,7 @@ from trivium.overrides import checked
 from trivium.sample import Sample
 from trivium.schema import Config
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # each core has a test of its own
 os.environ.setdefault("MLX_DISABLE_COMPILE", "1")  # a cold compiler of a CPU takes longer than the tests
 
 

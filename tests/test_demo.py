@@ -1,4 +1,4 @@
-"""The demo as it is shipped, nothing made smaller: the numbers that the README promises."""
+"""The roads as they are shipped, nothing made smaller: the numbers that the README promises."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def test_the_demo_proves_what_it_claims(trivium: Callable[..., object], tmp_path
     assert metrics["eval/source_preference_base"] < 0.7
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_composed_rewards_make_held_out_answers_right(trivium: Callable[..., object], tmp_path: Path) -> None:
     done = trivium("experiment=coherence", "hydra.run.dir=out", "tracking=none", timeout=1200)
     assert getattr(done, "returncode", None) == 0, getattr(done, "stderr", "")

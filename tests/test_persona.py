@@ -174,7 +174,7 @@ def test_a_lost_merge_is_made_again_the_same(tmp_path: Path) -> None:
 # --- as they are shipped ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_persona_speaks_keeps_to_its_period_and_loses_nothing(trivium: Call, tmp_path: Path) -> None:
     done = trivium("experiment=persona", "hydra.run.dir=out", "tracking=none", timeout=1800)
     assert done.returncode == 0, done.stderr
@@ -189,7 +189,6 @@ def test_the_persona_speaks_keeps_to_its_period_and_loses_nothing(trivium: Call,
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_a_second_training_keeps_some_of_the_period_and_says_what_it_lost(trivium: Call, tmp_path: Path) -> None:
     done = trivium("experiment=period_then_persona", "hydra.run.dir=out", "tracking=none", timeout=1800)
     assert done.returncode == 0, done.stderr

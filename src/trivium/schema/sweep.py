@@ -56,6 +56,11 @@ class SweepConfig:
     timeout: float | None = opt(None, "Seconds after which no new trial is begun; null sets no limit.", gt=0)
 
     @property
+    def watched(self) -> bool:
+        """Whether trials are looked at while they train; Wilcoxon's pruner looks between the repeats of a point."""
+        return self.pruner not in ("none", "wilcoxon")
+
+    @property
     def sought(self) -> dict[str, str]:
         """The direction of every objective, by its metric."""
         return {metric: direction for direction, _, metric in (text.partition(" ") for text in self.objectives)}

@@ -38,10 +38,12 @@ def chat(config: Config, run: Path) -> None:
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")
     with suppress(KeyboardInterrupt):
-        for line in _typed() if typed else sys.stdin:
-            if not talk.hear(line.strip(), echo=not typed):
-                break
-    last_steps()
+        with suppress(KeyboardInterrupt):
+            for line in _typed() if typed else sys.stdin:
+                if not talk.hear(line.strip(), echo=not typed):
+                    break
+        last_steps()
+    last_steps()  # a further Ctrl-C may have come just before
 
 
 class Chat:

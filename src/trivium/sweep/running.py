@@ -38,7 +38,7 @@ class StudyTrial:
         sweep = search.sweep
         self._trial, self._earlier, self._steps = trial, earlier, steps
         self.objective = next(iter(sweep.sought))
-        self.every = sweep.report_steps if sweep.pruner not in ("none", "wilcoxon") else None
+        self.every = sweep.report_steps if sweep.watched else None
         self.items = sweep.report_items
         self.place = Place(parent, None, tags(search.spec.study, trial.number), tuple(objective_names(len(sweep.sought))))
 

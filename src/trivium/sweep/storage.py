@@ -117,7 +117,10 @@ def _database(url: str, folder: Path, again: bool) -> "BaseStorage":
         with FileLock(folder / LOCK):
             storage = RDBStorage(url, settings) if kind == "sqlite" else Database(url, _shown(url), settings, made=again)
     except ImportError as error:
-        raise TriviumError(f"{_shown(url)} needs a database driver that is not installed here: {_why(error, url)}.") from error
+        raise TriviumError(
+            f"{_shown(url)} needs a database driver that is not installed here: {_why(error, url)}; install it (for PostgreSQL: "
+            'pip install "trivium[postgresql]", and a URL that begins with postgresql+psycopg://).'
+        ) from error
     except (SQLAlchemyError, StorageInternalError, RuntimeError, OSError, ValueError) as error:
         raise TriviumError(
             f"the study's database {_shown(url)} cannot be opened: {_why(error, url)}; check its address, user, password and "

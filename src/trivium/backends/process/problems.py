@@ -53,7 +53,7 @@ def _of_several(config: Config) -> Iterator[str]:
         yield f"sweep={config.sweep.name} makes many runs, and several machines meet for one; set hardware.num_machines=1."
     if config.hardware.device == "mps":
         yield "hardware.device=mps is one device; set hardware.num_processes=1 and hardware.num_machines=1."
-    if config.sweep.pruner not in ("none", "wilcoxon"):
+    if config.sweep.watched:
         yield (
             f"sweep.pruner={config.sweep.pruner} looks at the model while it trains, which {processes} processes do elsewhere; "
             "set sweep.pruner=none."

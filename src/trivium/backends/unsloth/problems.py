@@ -14,7 +14,7 @@ def problems_in(config: Config) -> Iterator[str]:
     """A sentence for each."""
     yield from _of_the_machine(config)
     yield from _of_the_training(config)
-    if config.sweep.pruner != "none":
+    if config.sweep.watched:
         yield f"sweep.pruner={config.sweep.pruner}: {away.NOT_WATCHED}"
     if config.task == "run" and "train" in config.stages:
         yield from _of_the_environment(config)
