@@ -118,8 +118,8 @@ def _database(url: str, folder: Path, again: bool) -> "BaseStorage":
             storage = RDBStorage(url, settings) if kind == "sqlite" else Database(url, _shown(url), settings, made=again)
     except ImportError as error:
         raise TriviumError(
-            f"{_shown(url)} needs a database driver that is not installed here: {_why(error, url)}; install it (for PostgreSQL: "
-            'pip install "trivium[postgresql]", and a URL that begins with postgresql+psycopg://).'
+            f"{_shown(url)} needs a database driver that is not installed here: {_why(error, url)}; install it (for "
+            'PostgreSQL: pip install "trivium[postgresql]", and a URL that begins with postgresql+psycopg://).'
         ) from error
     except (SQLAlchemyError, StorageInternalError, RuntimeError, OSError, ValueError) as error:
         raise TriviumError(
