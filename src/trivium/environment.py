@@ -33,7 +33,7 @@ ROOMS = (
     "sample.py",
     "scorers",
     "scores",
-    "stages.py",
+    "stages",
 )
 """Sources that data, weights and measurements come from."""
 LABELS = ("trivium", "commit", "dirty", "lock")
