@@ -1,11 +1,11 @@
 """A run from its configuration to `result.json`: the arms walk through the stages, and one table compares them."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trivium import drift, stages, summary
 from trivium.arms import Arm
@@ -17,8 +17,8 @@ from trivium.errors import Pruned
 from trivium.recording import recorded, tell_inputs, tell_origin
 from trivium.result import FINISHED, Result, words_of
 from trivium.schema import Config, FullAdapter, GrpoMethod, NoneConfig, PersonaEvaluation
-from trivium.serving.runs import SETTINGS
-from trivium.tracking import Tracker, open_tracker
+from trivium.session import Session, Work, works_of
+from trivium.tracking import open_tracker
 from trivium.trial import Trial
 
 if TYPE_CHECKING:
@@ -28,48 +28,6 @@ if TYPE_CHECKING:
 
 ESTIMATE = "trial/estimate"
 """The objective of a trial, estimated while it trains."""
-
-
-@dataclass
-class Work:
-    """One arm on its way through the stages. `base` is what it trains from: `origin`, or another arm's merged weights."""
-
-    arm: Arm
-    out: Path
-    tracker: Tracker
-    origin: tuple[str, str] = ("", "")
-    base: tuple[str, str] = ("", "")
-    prepared: stages.Product | None = None
-    tuned: stages.Product | None = None
-    audit: dict[str, Any] | None = None
-    items: "EvalItems | None" = None
-    base_scores: "Scores | None" = None
-    scores: "Scores | None" = None
-    expected: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass
-class Session:
-    """A run: its arms, and where it shows and records itself."""
-
-    config: Config
-    out: Path
-    works: list[Work]
-    screen: Screen
-    result: Result
-    tracker: Tracker
-    trial: Trial | None = None
-    parity: dict[str, Any] | None = None
-    warned: bool = False
-
-    @property
-    def main(self) -> Work:
-        """The arm that is the experiment itself."""
-        return next(work for work in self.works if work.arm.main)
-
-    def prefix(self, work: Work) -> str:
-        """Metric prefix of an arm when there are several."""
-        return f"arms/{work.arm.name}/" if len(self.works) > 1 else ""
 
 
 def run(
@@ -100,7 +58,7 @@ def run(
         result.mlflow_run_id = tracker.run_id or known
         tracker.params(summary.flatten(asdict(config)))
         tell_origin(config, out, tracker, tags, screen.warn)
-        session = Session(config, out, _works(arms, out, tracker), screen, result, tracker, trial)
+        session = Session(config, out, works_of(arms, out, tracker), screen, result, tracker, trial)
         session.warned = _foresee(session)
         try:
             for name in config.stages:
@@ -162,13 +120,13 @@ def _prepare(session: Session) -> Outcome:
         work.prepared = stages.prepare(work.arm.config, session.screen)
         summary.record_data(work.tracker, work.prepared)
     tell_inputs((work.arm for work in session.works), session.out, session.tracker)
-    main = _prepared(session.main)
+    main = session.main.data
     report = main.manifest.metrics
     session.result.add(summary.data_metrics(report))
     session.tracker.metrics(summary.data_metrics(report))
     summary.tell_oddities(report, main.folder, session.screen)
     summary.judge_data(session.config.dataset.gate, report, session.screen)
-    reused = all(_prepared(work).reused for work in session.works)
+    reused = all(work.data.reused for work in session.works)
     return "reused" if reused else "done", summary.data_note(report), main.folder / MANIFEST
 
 
@@ -203,7 +161,7 @@ def _expect(session: Session) -> None:
     from trivium.planner.run import Training, expect
 
     ahead = [
-        Training(work.arm.name, work.arm.config, work.origin[0], _prepared(work).folder, work.out) for work in session.works
+        Training(work.arm.name, work.arm.config, work.origin[0], work.data.folder, work.out) for work in session.works
     ]
     found = expect(ahead, session.screen, session.warned, timed=session.trial is None)
     for work in session.works:
@@ -243,7 +201,7 @@ def _start_from(session: Session, work: Work) -> None:
 
 
 def _train_one(session: Session, work: Work) -> None:
-    config, prepared = work.arm.config, _prepared(work)
+    config, prepared = work.arm.config, work.data
     if session.trial is None or session.trial.audited:
         _audit_before(session, work)
     watch = _watch(session, work)
@@ -282,7 +240,7 @@ def _watch(session: Session, work: Work) -> "Watch | None":
 
 def _audit_before(session: Session, work: Work) -> None:
     """What the loss or the rewards do, found out before a step is paid for."""
-    config, prepared = work.arm.config, _prepared(work)
+    config, prepared = work.arm.config, work.data
     if isinstance(config.method, GrpoMethod):
         if config.reward.audit != "off":
             from trivium.rewards import telling
@@ -332,7 +290,7 @@ def _judge_persona(session: Session, config: PersonaEvaluation) -> None:
 def _evaluate_one(session: Session, work: Work) -> None:
     from trivium import evaluation
 
-    config, prepared = work.arm.config, _prepared(work)
+    config, prepared = work.arm.config, work.data
     if not work.base[0]:
         work.origin = work.base = stages.base_model(config, session.screen)
     items, base = _ask_base(session, work)
@@ -347,7 +305,7 @@ def _evaluate_one(session: Session, work: Work) -> None:
 
 def _ask_base(session: Session, work: Work) -> "tuple[EvalItems, Scores]":
     """The items of an arm's evaluation, and what the base model answers; both once."""
-    config, prepared = work.arm.config, _prepared(work)
+    config, prepared = work.arm.config, work.data
     if work.items is None:
         work.items = stages.items_of(config, prepared)
         summary.judge_contamination(config.dataset.contamination.mode, work.items, session.screen if work.arm.main else None)
@@ -411,24 +369,6 @@ STAGES: dict[str, Callable[[Session], Outcome]] = {
 
 
 # --- around them -----------------------------------------------------------------------------------------------------
-
-
-def _works(arms: list[Arm], out: Path, tracker: Tracker) -> list[Work]:
-    """The main arm works in the run's own folder, the others below `arms/`; each of several has a child run."""
-    if len(arms) == 1:
-        return [Work(arms[0], out, tracker)]
-    works = []
-    for arm in arms:
-        folder = out if arm.main else out / "arms" / arm.name
-        works.append(Work(arm, folder, tracker.child(arm.name, out / "arms" / arm.name)))
-        works[-1].tracker.params(summary.flatten(asdict(arm.config)))
-        works[-1].tracker.artifact(out / "arms" / arm.name / SETTINGS)
-    return works
-
-
-def _prepared(work: Work) -> stages.Product:
-    assert work.prepared is not None, "the check pass lets no stage stand before prepare"
-    return work.prepared
 
 
 def _finish(session: Session) -> None:

@@ -17,7 +17,7 @@ from trivium.tracking import Tracker
 
 if TYPE_CHECKING:
     from trivium.evaluation import EvalItems
-    from trivium.pipeline import Session, Work
+    from trivium.session import Session, Work
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

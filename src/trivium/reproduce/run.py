@@ -18,7 +18,7 @@ from trivium.schema import Config
 from trivium.tracking.outbox import metric_name
 
 if TYPE_CHECKING:
-    from trivium.pipeline import Session
+    from trivium.session import Session
 
 REPORT = "reproduction.json"
 _OF_THE_OCCASION = ("system/", "plan/", "reproduce/", "trial/", "alerts/")
