@@ -160,9 +160,7 @@ def _expect(session: Session) -> None:
         return
     from trivium.planner.run import Training, expect
 
-    ahead = [
-        Training(work.arm.name, work.arm.config, work.origin[0], work.data.folder, work.out) for work in session.works
-    ]
+    ahead = [Training(work.arm.name, work.arm.config, work.origin[0], work.data.folder, work.out) for work in session.works]
     found = expect(ahead, session.screen, session.warned, timed=session.trial is None)
     for work in session.works:
         work.expected = found.get(work.arm.name, {})

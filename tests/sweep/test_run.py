@@ -164,9 +164,19 @@ def test_bad_input_is_told_in_sentences_before_anything_is_made(
     assert not list(tmp_path.glob("*/*/*"))
 
 
-def test_an_objective_that_no_evaluation_gives_lists_those_that_exist(trivium: Run, tmp_path: Path, fast: list[str]) -> None:
-    done = trivium(*command(tmp_path / "study", fast, "sweep.objectives=[maximize eval/source_prefrence]")[3:])
+def test_an_objective_that_no_evaluation_gives_lists_those_that_exist_and_the_right_one_may_follow(
+    trivium: Run, tmp_path: Path, fast: list[str]
+) -> None:
+    study = tmp_path / "study"
+    done = trivium(*command(study, fast, "sweep.objectives=[maximize eval/source_prefrence]")[3:])
     assert done.returncode == 2
     assert "eval/source_prefrence is not measured by this evaluation; did you mean `eval/source_preference`?" in done.stderr
     assert "All that is: eval/coordinated_recall, eval/discernment, eval/source_preference." in done.stderr
     assert "Traceback" not in done.stderr
+    other = ["sweep.objectives=[minimize eval/discernment]", "sweep.points=[{loss.alpha: 5.0}]", "sweep.n_trials=1"]
+    again = trivium(*command(study, fast, *other, "sweep.confirm=0")[3:])
+    assert again.returncode == 0, again.stderr
+    assert [trial.params for trial in finished(study)] == [{"loss.alpha": 5.0}]
+    assert json.loads((study / "result.json").read_text(encoding="utf-8"))["objectives"] == ["minimize eval/discernment"]
+    refused = trivium(*command(study, fast, "sweep.n_trials=2", "sweep.confirm=0")[3:])
+    assert (refused.returncode, "was begun with sweep.objectives=" in refused.stderr) == (2, True)

@@ -115,8 +115,8 @@ def missing(sweep: SweepConfig, measured: Mapping[str, float]) -> Iterator[str]:
     plain = [m for m in measured if m.startswith(EVALUATED) and f"{m}_ci_low" in measured and not m.endswith("_delta")]
     for metric in metrics(sweep):
         if metric not in measured:
-            all_of_them = ", ".join(sorted(plain))
-            yield f"{metric} is not measured by this evaluation; {nearest(metric, plain)} All that is: {all_of_them}."
+            near, everything = nearest(metric, plain), f"All that is: {', '.join(sorted(plain))}."
+            yield " ".join([f"{metric} is not measured by this evaluation;", near, *([everything] if "?" in near else [])])
 
 
 def items_of(folder: Path, metric: str) -> str:

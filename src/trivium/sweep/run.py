@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -21,8 +21,7 @@ from trivium.sweep.crew import POLL, Crew
 from trivium.sweep.follow import Follow
 from trivium.sweep.running import label, tags
 from trivium.sweep.spec import ALONE, Check, Spec
-from trivium.sweep.study import Search
-from trivium.sweep.worker import BASE
+from trivium.sweep.study import BASE, Search, forget, untouched
 
 if TYPE_CHECKING:
     from trivium.sweep.report import Report, StudyFacts
@@ -39,35 +38,44 @@ def sweep(overrides: list[str], config_dir: Path | None, folder: Callable[[Confi
     check = partial(checked, config_dir=config_dir)
     asked = spec.plan(overrides, folder, config_dir, check)
     config, screen = check([*asked.fixed, ALONE]), Screen()
-    _begin(asked, screen)
-    found = Search(asked, config.tracking)
-    _require_room(found)
-    asked.write()
-    with _alone(found):
-        parent = _parent(found, config)
-    screen.say(_heading(found))
-    with _closed(found, parent, screen):
+    with ExitStack() as stack:
+        with _alone(asked.folder):
+            _begin(asked, config.tracking, screen)
+            found = Search(asked, config.tracking)
+            _require_room(found)
+            asked.write()
+            stack.enter_context(found.worker())
+            parent = _parent(found, config)
+        screen.say(_heading(found))
+        stack.enter_context(_closed(found, parent, screen))
         _search(found, launch, screen)
         _reconcile(found, parent, screen)
-        with _alone(found):
+        with _alone(asked.folder):
             return _answer(found, config, check, parent, screen)
 
 
-def _begin(asked: Spec, screen: Screen) -> None:
-    """Write `study.json`, or go on with the study that is there."""
+def _begin(asked: Spec, tracking: Any, screen: Screen) -> None:
+    """Write `study.json`, or go on with the study that is there; one that never tried anything gives way to another."""
     if (asked.folder / spec.SPEC).is_file():
-        spec.require_same(asked, spec.load(asked.folder))
-        screen.say(f"going on with the study in {_shown(asked.folder)}")
-    else:
-        asked.write()
+        old = spec.load(asked.folder)
+        try:
+            spec.require_same(asked, old)
+        except ConfigError:
+            if not untouched(asked.folder):
+                raise
+            forget(old, tracking)
+        else:
+            screen.say(f"going on with the study in {_shown(asked.folder)}")
+    asked.write()
 
 
 @contextmanager
-def _alone(found: Search) -> Iterator[None]:
+def _alone(folder: Path) -> Iterator[None]:
     """What two commands on one study do one after the other."""
     from filelock import FileLock
 
-    with FileLock(found.spec.folder / ".command.lock"):
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".command.lock"):
         yield
 
 

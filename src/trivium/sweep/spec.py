@@ -135,7 +135,9 @@ def _problems(sweep: SweepConfig, config: Config, check: Callable[[list[str]], C
             f"starts_from={config.starts_from}: a trial has no arms to start from; run the first arm once, and search with "
             "starts_from=null model.path=<its folder>/merged."
         )
-    if sweep.gpus is not None and len(sweep.gpus) < sweep.workers:
+    if sweep.gpus is not None and len(set(sweep.gpus)) < len(sweep.gpus):
+        yield f"sweep.gpus={sweep.gpus}: a GPU stands here twice; name each once."
+    elif sweep.gpus is not None and len(sweep.gpus) < sweep.workers:
         yield f"sweep.workers={sweep.workers} share nothing, and sweep.gpus names {len(sweep.gpus)}; name one GPU for each."
     yield from _refused(space.corners(found), sweep, check)
 

@@ -1,5 +1,6 @@
 """A study on disk, shared by all processes that work on it: who may begin a trial, what becomes of it, what a dead one left."""
 
+import contextlib
 import os
 import socket
 import time
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial, Trial
 
+BASE = "base.json"
+"""What the evaluation gives of the base model: written once, before the first trial."""
 POLL = 0.3
 """Seconds between looks for a place while other workers hold them all."""
 FEW = 4
@@ -250,18 +253,7 @@ class Search:
 
     def lives(self, worker: str) -> bool:
         """Whether the process of a worker still holds its lock."""
-        from filelock import FileLock, Timeout
-
-        path = self._workers / f"{worker}.lock"
-        if not path.exists():
-            return False
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return True
-        lock.release()
-        return False
+        return _held(self._workers / f"{worker}.lock")
 
     @contextmanager
     def worker(self) -> "Iterator[Worker]":
@@ -278,6 +270,35 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+
+def untouched(folder: Path) -> bool:
+    """Whether the study in a folder never tried anything, and nobody is at it."""
+    return not any((folder / "trials").glob("*")) and not any(map(_held, (folder / "workers").glob("*.lock")))
+
+
+def forget(spec: Spec, tracking: Any) -> None:
+    """Remove an untouched study: its points that wait, and what was measured of its base model."""
+    import optuna
+
+    with contextlib.suppress(KeyError):
+        optuna.delete_study(study_name=spec.study, storage=open_storage(spec.sweep.storage, spec.folder, tracking))
+    (spec.folder / BASE).unlink(missing_ok=True)
+
+
+def _held(path: Path) -> bool:
+    """Whether a process holds a lock."""
+    from filelock import FileLock, Timeout
+
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
 
 
 def _gave_up(failures: "list[FrozenTrial]", why: str) -> str:

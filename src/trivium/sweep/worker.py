@@ -19,7 +19,7 @@ from trivium.overrides import checked
 from trivium.sweep import confirm, running, spec
 from trivium.sweep.outcome import Outcome
 from trivium.sweep.spec import ALONE, Check
-from trivium.sweep.study import Search
+from trivium.sweep.study import BASE, Search
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -28,8 +28,6 @@ STUDY = "TRIVIUM_STUDY"
 """Environment variable that makes a launched job a worker on the study in that folder."""
 MORE = 75
 """Exit code of a worker that leaves the next trial to a fresh process."""
-BASE = "base.json"
-"""What the evaluation gives of the base model: written once, before the first trial."""
 
 
 def work(folder: Path) -> bool:
