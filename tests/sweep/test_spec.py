@@ -71,6 +71,7 @@ def test_all_problems_of_a_space_are_told_together(bench: Any) -> None:
                 "sweep.workers=3 share nothing, and sweep.gpus names 2; name one GPU for each",
             ],
         ),
+        (["sweep.gpus=[0,1,0]", "sweep.workers=3"], ["sweep.gpus=[0, 1, 0]: a GPU stands here twice; name each once"]),
         (
             ["evaluation.seed=1,2", "stages=[prepare,train]"],
             [
