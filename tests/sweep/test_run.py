@@ -74,6 +74,7 @@ def test_a_sweep_from_its_command_to_its_answer_and_on(
     fewer = trivium(*command(study, fast, *words, "sweep.n_trials=2")[3:])
     assert fewer.returncode == 2
     assert "sweep.n_trials=2 is below the 3 finished trials of the study alpha; give at least 3" in fewer.stderr
+    assert load(study).sweep.n_trials == 3
     other = trivium(*command(study, fast, *words, "sweep.n_trials=4", "adapter.r=choice(2,4)")[3:])
     assert other.returncode == 2
     assert "was begun with sweep.params={loss.alpha: interval(0, 8)}, and here it is" in other.stderr

@@ -66,6 +66,7 @@ def _begin(asked: Spec, tracking: Any, screen: Screen) -> None:
             forget(old, tracking)
         else:
             screen.say(f"going on with the study in {_shown(asked.folder)}")
+            return
     asked.write()
 
 
