@@ -123,7 +123,7 @@ CHAIN = ("experiment=period_then_persona", *SMALL, "tracking=none", "~arms.perso
 FULL = ("pairing=none", "adapter=full", "model.build.library_towns=6", "model.max_length=192", "method.learning_rate=1e-4")
 
 
-KINDS = [pytest.param(CHAIN, id="lora"), pytest.param((*CHAIN, *FULL), id="full", marks=pytest.mark.slow)]
+KINDS = [pytest.param(CHAIN, id="lora"), pytest.param((*CHAIN, *FULL), id="full", marks=pytest.mark.long)]
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -160,7 +160,7 @@ def test_a_finished_chain_is_not_trained_again(chain: Run) -> None:
     assert [result["metrics"][name] for name in measured] == [figures[name] for name in measured]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_lost_merge_is_made_again_the_same(tmp_path: Path) -> None:
     assert called(tmp_path, *CHAIN, "hydra.run.dir=out").returncode == 0
     merged = tmp_path / "out" / "arms" / "period" / "merged"

@@ -69,7 +69,7 @@ def test_joblib_does_the_trials(trivium: Run, tmp_path: Path, fast: list[str]) -
     assert (tmp_path / "study" / "report.html").is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not has("submitit"), reason="hydra-submitit-launcher is not installed")
 def test_submitit_does_the_trials(trivium: Run, tmp_path: Path, fast: list[str]) -> None:
     done = trivium(*words(tmp_path, fast, "hydra/launcher=submitit_local", "sweep.n_trials=2"))

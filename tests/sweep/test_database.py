@@ -30,14 +30,6 @@ def uri(server: Postgres, request: pytest.FixtureRequest) -> str:
     return server.uri(f"of_{abs(hash(request.node.name))}")
 
 
-class TestDatabase(StorageTestCase):  # type: ignore[misc]
-    """What Optuna asks of every storage, by its own tests."""
-
-    @pytest.fixture
-    def storage(self, uri: str, tmp_path: Path) -> Any:
-        return open_storage(uri, tmp_path, None)
-
-
 def study_in(uri: str, folder: Path, again: bool = False) -> Any:
     import optuna
 
@@ -77,7 +69,7 @@ def test_a_server_that_is_killed_again_and_again_costs_no_call(server: Postgres,
     thread = threading.Thread(target=killer)
     thread.start()
     try:
-        for value in range(40):
+        for value in range(20):
             trial = study.ask()
             trial.suggest_float("x", 0, 1)
             trial.report(0.5, 1)
@@ -89,7 +81,7 @@ def test_a_server_that_is_killed_again_and_again_costs_no_call(server: Postgres,
         over.set()
         thread.join()
     trials = {trial.number: trial for trial in study_in(uri, tmp_path, again=True).trials}
-    assert [trials[number].value for number in told] == list(range(40))
+    assert [trials[number].value for number in told] == list(range(20))
     assert all(trials[number].user_attrs["value"] == trials[number].value for number in told)
 
 
@@ -117,3 +109,11 @@ def test_a_server_that_stays_away_is_told_in_a_sentence(
             study_in(uri, tmp_path)
     finally:
         server.start()
+
+
+class TestDatabase(StorageTestCase):  # type: ignore[misc]
+    """What Optuna asks of every storage, by its own tests."""
+
+    @pytest.fixture
+    def storage(self, uri: str, tmp_path: Path) -> Any:
+        return open_storage(uri, tmp_path, None)

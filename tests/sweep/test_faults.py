@@ -241,14 +241,14 @@ def test_a_server_killed_again_and_again_costs_nothing(command: Callable[..., Co
 
 @pytest.mark.slow
 def test_a_trial_that_does_not_end_is_given_up(command: Callable[..., Command]) -> None:
-    endless = ["loss.alpha=1", "method.max_steps=choice(2, 10000000)", "sweep.trial_timeout=20", "sweep.confirm=0"]
+    endless = ["loss.alpha=1", "method.max_steps=choice(2, 10000000)", "sweep.trial_timeout=12", "sweep.confirm=0"]
     points = "sweep.points=[{method.max_steps: 10000000}, {method.max_steps: 2}]"
     sweep = command(*endless, "sweep.n_trials=1", after=[points])
     assert sweep.finish(200) == 0, sweep.said()[-2000:]
     search = sweep.search()
     assert [trial.params["method.max_steps"] for trial in search.finished()] == [2]
     reasons = {trial.user_attrs["reason"] for trial in search.trials("FAIL") if "reason" in trial.user_attrs}
-    assert reasons == {"it gave no result within sweep.trial_timeout=20 seconds"}
+    assert reasons == {"it gave no result within sweep.trial_timeout=12 seconds"}
 
 
 @pytest.fixture

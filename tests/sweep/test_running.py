@@ -133,7 +133,7 @@ def test_a_trial_out_of_memory_fails_with_its_reason_and_the_sweep_goes_on(bench
 def test_an_objective_that_is_not_measured_is_told_before_any_trial(bench: Any) -> None:
     from trivium.errors import ConfigError
 
-    with pytest.raises(ConfigError, match=r"eval/nothing is not measured.*All that is: .*eval/source_preference"):
+    with pytest.raises(ConfigError, match=r"eval/nothing is not measured.*known here: .*eval/source_preference"):
         bench.run("sweep.n_trials=1", "sweep.constraints=['eval/nothing <= 1']")
     assert bench.open().trials("COMPLETE", "RUNNING") == []
     assert not os.path.exists(bench.home / "study" / "trials")
