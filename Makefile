@@ -7,7 +7,7 @@ GGUF := $(VENV)/.gguf
 UNSLOTH := .venv-unsloth
 UNSLOTH_LOCK := requirements-unsloth.lock
 
-.PHONY: setup gguf unsloth demo test ui bench lint lock lock-unsloth clean
+.PHONY: setup gguf unsloth demo test test-long ui bench lint lock lock-unsloth clean
 
 setup: $(STAMP)
 
@@ -42,6 +42,10 @@ demo: setup
 
 test: setup gguf
 	$(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
+
+# Minutes each, one after the other: the shipped experiments at full size, sweeps and trainings under twenty kills.
+test-long: setup gguf
+	$(BIN)/python -m pytest -m long
 
 ui: setup
 	$(BIN)/mlflow server --backend-store-uri sqlite:///outputs/mlflow.db --artifacts-destination outputs/mlartifacts --host 127.0.0.1 --port 5000
